@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from callcontrol.core.events import ChannelEvent, Event, Survey, Why
+from callcontrol.core.events import ChannelEvent, Event, Survey, TransferRequested, Why
 from callcontrol.core.followup import FollowUp
 from callcontrol.core.model import (
     Agent,
@@ -19,6 +19,7 @@ from callcontrol.core.model import (
     BotId,
     Call,
     ChannelId,
+    Directory,
     Endpoint,
     Lead,
     LeadId,
@@ -156,7 +157,8 @@ class Pbx(Protocol):
 
     async def join(self, lead: ChannelId, channel: ChannelId) -> None:
         """Join the leg to the live lead-bot bridge; a lead in no bridge is moved to the leg instead.
-        Safe to repeat. Joined or JoinFailed follows."""
+        Safe to repeat. Joined or JoinFailed follows.
+        """
         ...
 
     async def announce(self, transfer_id: TransferId, lead: ChannelId, sounds: Sequence[Path]) -> None:
@@ -308,11 +310,19 @@ class Task:
 
 class Store(Protocol):
     """The database. Each method is one transaction, run to its end even if the caller is cancelled.
-    All raise StoreError where the database is away."""
+    All raise StoreError where the database is away.
+    """
 
     async def check(self) -> Sequence[Finding]: ...
 
     async def ping(self) -> None: ...
+
+    async def apply(self, directory: Directory) -> Sequence[str]:
+        """Make agents, pools, rules and bots what `directory` says; each change as a line for people.
+
+        An agent's own toggle is kept. Leads are added or updated, never removed.
+        """
+        ...
 
     async def bots(self) -> Sequence[Bot]: ...
 
@@ -322,18 +332,22 @@ class Store(Protocol):
         """Raises UnknownError."""
         ...
 
-    async def find_by_key(self, request: Request) -> TransferRow | None:
-        """The transfer a repeated request belongs to. Raises KeyReusedError where the key came with
-        another bot, lead or channel."""
+    async def prepare(self, request: Request) -> TransferRow | Bot:
+        """The transfer that the key already belongs to, or else the request's bot.
+
+        Raises UnknownError for an unknown bot or lead id, KeyReusedError where the key came with
+        another bot, lead or channel.
+        """
         ...
 
-    async def check_request(self, request: Request) -> Bot:
-        """The request's bot. Raises UnknownError for an unknown bot or lead id."""
-        ...
+    async def open(
+        self, transfer_id: TransferId, request: Request, asked: TransferRequested, now: datetime
+    ) -> TransferRow:
+        """Store a new transfer, its first journal entry being `asked`.
 
-    async def open(self, transfer_id: TransferId, request: Request, entry: Entry, call: Call) -> TransferRow:
-        """Store a new transfer, with its first journal entry. Raises UnknownError, ChannelBusyError,
-        and KeyReusedError where a concurrent request has just used the key."""
+        Raises UnknownError, ChannelBusyError, and KeyReusedError where a concurrent request has
+        just used the key.
+        """
         ...
 
     async def routing_facts(self, bot: Bot, lead: Lead, step: Step, now: datetime) -> RoutingFacts: ...

@@ -47,9 +47,7 @@ class FollowUp:
     warnings: tuple[str, ...] = ()  # what should have happened and could not
 
 
-def follow_up(  # noqa: D103 - the module says it
-    outcome: Outcome, *, lead: Lead, bot: Bot, assigned: Agent | None, now: datetime
-) -> FollowUp:
+def follow_up(outcome: Outcome, *, lead: Lead, bot: Bot, assigned: Agent | None, now: datetime) -> FollowUp:
     match outcome:
         case Connected():
             actions, body = bot.on_connected, _connected_text(outcome, lead)

@@ -131,6 +131,33 @@ class Bot:
     on_missed: OutcomeActions = OutcomeActions(create_task=True)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pool:
+    id: PoolId
+    name: str
+    agent_ids: tuple[AgentId, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """Leads whose facts have one of the given values, for every fact named, go to the pool."""
+
+    name: str
+    when: Mapping[str, tuple[str, ...]]  # "source", "bot", or a field of the lead
+    pool_id: PoolId
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Directory:
+    """Everyone and everything routing knows, as directory.yaml gives it. Rules are in order."""
+
+    agents: tuple[Agent, ...] = ()
+    pools: tuple[Pool, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    bots: tuple[Bot, ...] = ()
+    leads: tuple[Lead, ...] = ()
+
+
 class StepKind(StrEnum):
     ASSIGNED = "assigned"
     GROUP = "group"

@@ -1,11 +1,11 @@
 """Whom a transfer rings: a bot's plan of steps, and who may ring when a step starts."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 
 from callcontrol.core.availability import consider
 from callcontrol.core.events import AttemptResolved
-from callcontrol.core.model import Agent, AgentId, Bot, ChannelId, Leg, Pattern, Step, StepKind
+from callcontrol.core.model import Agent, AgentId, Bot, ChannelId, Lead, Leg, Pattern, Rule, Step, StepKind
 
 _AGENT_STEPS = {
     Pattern.ASSIGNED: (StepKind.ASSIGNED,),
@@ -21,6 +21,20 @@ def plan(bot: Bot) -> tuple[Step, ...]:
     if bot.fallback_all_at_once and numbers:
         return (*agents, Step(kind=StepKind.FALLBACK, fallbacks=numbers))
     return (*agents, *(Step(kind=StepKind.FALLBACK, fallbacks=(n,)) for n in numbers))
+
+
+def match(rules: Iterable[Rule], lead: Lead, bot: Bot) -> Rule | None:
+    """The first rule that every named fact of lead and bot agrees with; case does not matter."""
+    facts = {**lead.fields, "source": lead.source, "bot": bot.id}
+    folded = {name: value.casefold() for name, value in facts.items()}
+    return next(
+        (
+            rule
+            for rule in rules
+            if all(folded.get(name) in {v.casefold() for v in values} for name, values in rule.when.items())
+        ),
+        None,
+    )
 
 
 def resolve(
