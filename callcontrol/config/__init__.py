@@ -1,0 +1,34 @@
+"""YAML files to frozen values. Every error is a ConfigError: file, line, key, and what would be right.
+
+`callcontrol.yaml` says how the daemon runs (`settings`); `directory.yaml` whom it may ring
+(`directory`), and becomes a `core.model.Directory` for the database.
+"""
+
+from callcontrol.config.directory import load_directory
+from callcontrol.config.problems import ConfigError, Problem
+from callcontrol.config.settings import (
+    Api,
+    Asterisk,
+    Config,
+    LogFormat,
+    Logging,
+    LogLevel,
+    PbxKind,
+    Speech,
+    load_config,
+)
+
+__all__ = [
+    "Api",
+    "Asterisk",
+    "Config",
+    "ConfigError",
+    "LogFormat",
+    "LogLevel",
+    "Logging",
+    "PbxKind",
+    "Problem",
+    "Speech",
+    "load_config",
+    "load_directory",
+]

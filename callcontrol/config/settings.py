@@ -1,0 +1,203 @@
+"""callcontrol.yaml: how the daemon runs. Relative paths are relative to the file itself, but for
+what callcontrol writes: that goes below `state_directory`.
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, ClassVar, Self
+
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from callcontrol.config.document import read
+from callcontrol.config.schema import Model, surroundings, validate
+from callcontrol.config.values import Command, FilePath, Port, Seconds, Text
+
+_TOKEN_LENGTH = 24
+
+
+class PbxKind(StrEnum):
+    ASTERISK = "asterisk"
+    SIMULATED = "simulated"
+
+
+class Dial(Model):
+    """How an endpoint is dialled; `{address}` stands for the extension or the number."""
+
+    extension: Text = "PJSIP/{address}"
+    number: Text = "Local/{address}@callcontrol-outside/n"
+
+    @field_validator("extension", "number")
+    @classmethod
+    def _has_a_place(cls, template: str) -> str:
+        if template.count("{address}") != 1 or template.count("{") != 1:
+            raise ValueError("must have {address} in it, once, such as PJSIP/{address}")
+        return template
+
+
+class Tls(Model):
+    ca_file: FilePath | None = None  # none: the system's authorities
+    server_name: Text | None = None  # none: the host
+
+    @field_validator("ca_file")
+    @classmethod
+    def _beside_the_config(cls, file: Path | None, info: ValidationInfo) -> Path | None:
+        return surroundings(info).beside(file) if file else None
+
+
+class Asterisk(Model):
+    SECRETS: ClassVar = ("secret",)
+    host: Text = "127.0.0.1"
+    port: Port = 5038
+    username: Text = "callcontrol"
+    secret: SecretStr
+    tls: Tls | None = None
+    dial: Dial = Dial()
+    alert_info: Text | None = None
+
+    @field_validator("secret")
+    @classmethod
+    def _one_line(cls, secret: SecretStr) -> SecretStr:
+        if any(ord(c) < 32 for c in secret.get_secret_value()):
+            raise ValueError("must be one line")
+        return secret
+
+
+class Database(Model):
+    SECRETS: ClassVar = ("url",)
+    url: SecretStr = SecretStr("sqlite:///callcontrol.db")
+
+    @field_validator("url")
+    @classmethod
+    def _a_database(cls, url: SecretStr) -> SecretStr:
+        example = "write sqlite:///callcontrol.db or postgresql://user@host/name"
+        try:
+            parsed = make_url(url.get_secret_value())
+        except (ArgumentError, ValueError):
+            raise ValueError(f"is no database URL; {example}") from None
+        if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+            raise ValueError(f"{parsed.get_backend_name()!r} is not supported; {example}")
+        return url
+
+
+class Access(StrEnum):
+    FULL = "full"
+    READ = "read"
+
+
+class Token(Model):
+    SECRETS: ClassVar = ("secret",)
+    name: Text
+    secret: SecretStr
+    access: Access = Access.FULL
+
+    @field_validator("secret")
+    @classmethod
+    def _long_enough(cls, secret: SecretStr) -> SecretStr:
+        given = secret.get_secret_value()
+        if len(given) < _TOKEN_LENGTH or not given.isascii() or not given.isprintable() or " " in given:
+            raise ValueError(
+                f"must be at least {_TOKEN_LENGTH} letters, digits or signs; `callcontrol init` makes one"
+            )
+        return secret
+
+
+class Api(Model):
+    host: Text = "127.0.0.1"
+    port: Port = 8474
+    tokens: Annotated[tuple[Token, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = [token.name for token in self.tokens]
+        if len(set(names)) < len(names):
+            raise ValueError("two tokens have the same name; give each its own")
+        return self
+
+
+class GatewayKind(StrEnum):
+    FILE = "file"
+
+
+class Sms(Model):
+    gateway: GatewayKind = GatewayKind.FILE
+    path: FilePath = Path("texts.jsonl")
+
+
+class Speech(Model):
+    """Text to a sound file. `{raw}` is what the command writes, `{out}` what the switch plays."""
+
+    command: Command = ("espeak-ng", "-v", "en-us", "-s", "165", "--stdin", "-w", "{raw}")
+    convert: Command = ("sox", "{raw}", "-r", "8000", "-c", "1", "-b", "16", "{out}")
+    directory: FilePath = Path("sounds")
+    directory_on_pbx: FilePath | None = None  # where the switch sees `directory`, if elsewhere
+    timeout_s: Seconds = 20.0
+
+    @model_validator(mode="after")
+    def _files_have_a_place(self) -> Self:
+        if not any("{raw}" in part for part in self.command):
+            raise ValueError("command must have {raw} in it: the sound file that it writes")
+        if not all(any(name in part for part in self.convert) for name in ("{raw}", "{out}")):
+            raise ValueError("convert must have {raw} and {out} in it: the file it reads, the one it writes")
+        return self
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    AUTO = "auto"  # for people on a terminal, JSON elsewhere
+    JSON = "json"
+    TEXT = "text"
+
+
+class Logging(Model):
+    level: LogLevel = LogLevel.INFO
+    format: LogFormat = LogFormat.AUTO
+    pii: bool = False
+
+
+class Config(Model):
+    pbx: PbxKind = PbxKind.ASTERISK
+    asterisk: Asterisk | None = None
+    state_directory: FilePath = Field(default=Path("../var"), validate_default=True)
+    database: Database = Field(default_factory=Database)
+    api: Api
+    sms: Sms = Sms()
+    speech: Speech | None = None
+    logging: Logging = Logging()
+
+    @field_validator("state_directory")
+    @classmethod
+    def _beside_the_config(cls, directory: Path, info: ValidationInfo) -> Path:
+        return surroundings(info).beside(directory)
+
+    @model_validator(mode="after")
+    def _settings_of_the_pbx(self) -> Self:
+        if self.pbx is PbxKind.ASTERISK and self.asterisk is None:
+            raise ValueError(
+                "pbx is asterisk, so a section `asterisk:` is needed; copy the shipped example's"
+            )
+        return self
+
+    def written(self, file: Path) -> Path:
+        """Where something that callcontrol writes is to lie."""
+        return self.state_directory / file
+
+    @property
+    def database_url(self) -> str:
+        """With its password. A relative SQLite file lies below the state directory."""
+        url = make_url(self.database.url.get_secret_value())
+        if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
+            url = url.set(database=str(self.written(Path(str(url.database)))))
+        return url.render_as_string(hide_password=False)
+
+
+def load_config(path: Path) -> Config:
+    """Raises ConfigError."""
+    return validate(Config, read(path))

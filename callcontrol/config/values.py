@@ -1,0 +1,138 @@
+"""The kinds of value a configuration holds, each refusing what it isn't in words."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+import phonenumbers
+from pydantic import BeforeValidator, Field
+
+from callcontrol.config.problems import did_you_mean
+
+_NUMBER_SHAPE = re.compile(r"\+[\d\s().\-]{6,24}\Z")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}\Z")
+_EXTENSION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\Z")
+_DIAL = re.compile(r"[A-Za-z0-9_]{2,20}/[A-Za-z0-9_+*#.:@/-]{1,150}\Z")
+_GOTO = re.compile(r"[A-Za-z0-9_.-]{1,80},[A-Za-z0-9_.*#+-]{1,80},[A-Za-z0-9_-]{1,80}\Z")
+
+
+def text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{_shown(value)} where one value is wanted")  # noqa: TRY004 - pydantic's way
+    if not value.strip():
+        raise ValueError("is empty")
+    if any(ord(c) < 32 or ord(c) == 127 for c in value):
+        raise ValueError("has control characters or line breaks in it; write it on one line")
+    return value
+
+
+def number(value: Any) -> str:
+    """A phone number in E.164. Spaces, dots, hyphens and brackets are allowed, and dropped."""
+    given = text(value)
+    wrong = ValueError(
+        f"{given!r} is no phone number in E.164; write a plus, the country code and the number,"
+        " such as +13035550101"
+    )
+    if not _NUMBER_SHAPE.match(given):
+        raise wrong
+    try:
+        parsed = phonenumbers.parse(given, None)
+    except phonenumbers.NumberParseException:
+        raise wrong from None
+    if not phonenumbers.is_possible_number(parsed):
+        raise wrong
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+def zone(value: Any) -> ZoneInfo:
+    given = text(value)
+    try:
+        return ZoneInfo(given)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        hint = did_you_mean(given, sorted(available_timezones())) or "; write one such as America/Denver"
+        raise ValueError(f"{given!r} is no IANA time zone{hint}") from None
+
+
+def identifier(value: Any) -> str:
+    given = text(value)
+    if not _ID.match(given):
+        raise ValueError(
+            f"{given!r} can't be an id; use letters, digits and _ . @ - (at most 64), such as alice"
+        )
+    return given
+
+
+def extension(value: Any) -> str:
+    given = text(value)
+    if not _EXTENSION.match(given):
+        raise ValueError(
+            f"{given!r} can't be an extension; write the endpoint's name in the PBX: letters, digits"
+            " and _ . - only, without a technology (alice, not PJSIP/alice)"
+        )
+    return given
+
+
+def dial_string(value: Any) -> str:
+    given = text(value)
+    if not _DIAL.match(given):
+        raise ValueError(
+            f"{given!r} is no dial string; write TECHNOLOGY/destination, such as Local/desk@phones/n:"
+            " letters, digits and _ + * # . : @ / - only, one destination (no & and no comma)"
+        )
+    if given.startswith("Local/") and not given.endswith("/n"):
+        raise ValueError(
+            f"{given!r} must end in /n, or the PBX takes the leg out of the call when it is answered;"
+            f" write {given.removesuffix('/')}/n"
+        )
+    return given
+
+
+def goto(value: Any) -> str:
+    given = text(value).replace(" ", "")
+    if not _GOTO.match(given):
+        raise ValueError(f"{given!r} is no place in the dialplan; write context,extension,priority")
+    return given
+
+
+def argv(value: Any) -> tuple[str, ...]:
+    """A command, as one line split as a shell would split it, or as a list. No shell runs it."""
+    if isinstance(value, list):
+        return tuple(text(part) for part in value)
+    try:
+        parts = tuple(shlex.split(text(value)))
+    except ValueError as error:
+        raise ValueError(f"is no command: {error}") from None
+    if not parts:
+        raise ValueError("is an empty command")
+    return parts
+
+
+def path(value: Any) -> Path:
+    return Path(text(value)).expanduser()
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case list():
+            return "a list"
+        case dict():
+            return "a mapping"
+        case _:
+            return repr(value)
+
+
+Text = Annotated[str, BeforeValidator(text)]
+Id = Annotated[str, BeforeValidator(identifier)]
+Number = Annotated[str, BeforeValidator(number)]
+Zone = Annotated[ZoneInfo, BeforeValidator(zone)]
+Extension = Annotated[str, BeforeValidator(extension)]
+DialString = Annotated[str, BeforeValidator(dial_string)]
+Goto = Annotated[str, BeforeValidator(goto)]
+Command = Annotated[tuple[str, ...], BeforeValidator(argv)]
+FilePath = Annotated[Path, BeforeValidator(path)]
+Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
+Port = Annotated[int, Field(ge=0, le=65535)]
