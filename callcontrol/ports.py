@@ -46,9 +46,17 @@ class ChannelUnknownError(PortError):
         super().__init__(f"no live channel {channel!r} on the switch", retryable=False)
 
 
+class Timer(Protocol):
+    def cancel(self) -> None: ...
+
+
 class Clock(Protocol):
     def now(self) -> datetime:
         """Aware UTC, never running backwards while the process lives."""
+        ...
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        """Call back once, in the event loop, after `seconds`."""
         ...
 
     async def sleep(self, seconds: float) -> None: ...

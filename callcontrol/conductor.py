@@ -1,0 +1,440 @@
+"""Runs one transfer: feeds its machine, journals each turn, then carries out the machine's commands.
+
+Events queue up in an inbox; a turn takes all that is there, writes one transaction, and only then
+lets the commands leave. Commands run as tasks of the conductor's own, so that a slow switch never
+keeps the next event waiting; what goes wrong with one comes back as an event.
+"""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from callcontrol.core import cleaning, routing
+from callcontrol.core import events as e
+from callcontrol.core.followup import FollowUp, follow_up
+from callcontrol.core.model import Bot, Call, ChannelId, HandoffStyle, LegRecord, Step, TransferId
+from callcontrol.core.transfer import State, Transfer
+from callcontrol.ports import (
+    CallerId,
+    ChannelUnknownError,
+    Clock,
+    Entry,
+    Pbx,
+    PortError,
+    RingOrder,
+    Speech,
+    Store,
+    Timer,
+    TransferRow,
+    Transition,
+)
+
+log = structlog.get_logger(__name__)
+
+STORE_RETRY_S = (0.05, 0.2, 0.5, 1.0)  # then the last one again and again
+SPEECH_PATIENCE_S = 5.0
+RESOLVE_TRIES = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ports:
+    """The outside, as a conductor needs it."""
+
+    pbx: Pbx
+    store: Store
+    speech: Speech | None
+    clock: Clock
+    on_outcome: Callable[[], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """Something the bot was told. `seq` counts from 1 within the transfer."""
+
+    seq: int
+    at: datetime
+    phase: e.Phase
+    detail: str
+
+
+LAST_PHASES = (e.Phase.MISSED, e.Phase.ENDED)
+
+
+class Narration:
+    """What the bot has been told so far, and what comes."""
+
+    def __init__(self) -> None:
+        self._told: list[Told] = []
+        self._more = asyncio.Event()
+
+    def tell(self, command: e.TellBot, at: datetime) -> None:
+        told = Told(seq=len(self._told) + 1, at=at, phase=command.phase, detail=command.detail)
+        self._told.append(told)
+        self._more.set()
+        self._more = asyncio.Event()
+
+    async def follow(self, after: int = 0) -> AsyncIterator[Told]:
+        """Everything after number `after`, until the last phase."""
+        while True:
+            more = self._more
+            for told in self._told[after:]:
+                yield told
+                after = told.seq
+                if told.phase in LAST_PHASES:
+                    return
+            await more.wait()
+
+
+def settings_of(bot: Bot) -> e.Settings:
+    """What a new transfer keeps of its bot."""
+    return e.Settings(
+        plan=routing.plan(bot),
+        handoff=bot.handoff,
+        ring_timeout_s=bot.ring_timeout_s,
+        accept_timeout_s=bot.accept_timeout_s,
+        handoff_limit_s=bot.handoff_limit_s,
+        missed_goto=bot.missed_goto,
+    )
+
+
+def replayed(entries: Sequence[Entry], narration: Narration | None = None) -> Transfer:
+    """The machine as its journal left it; the commands of then are not given again."""
+    machine = Transfer()
+    for entry in entries:
+        for command in machine.receive(entry.event, entry.at):
+            if narration is not None and isinstance(command, e.TellBot):
+                narration.tell(command, entry.at)
+    return machine
+
+
+class Conductor:
+    """One live transfer. `post` it events from the event loop; `run` it as a task."""
+
+    def __init__(
+        self, transfer_id: TransferId, call: Call, ports: Ports, watch_leg: Callable[[ChannelId], None]
+    ) -> None:
+        self.id = transfer_id
+        self.call = call
+        self.narration = Narration()
+        self._machine = Transfer()
+        self._ports = ports
+        self._watch_leg = watch_leg
+        self._inbox: asyncio.Queue[e.Event] = asyncio.Queue()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: Timer | None = None
+        self._seq = 0
+        self._in_turn = False
+        self._last_at: datetime | None = None
+        self._records: dict[ChannelId, LegRecord] = {}
+        self._sounds: dict[str, asyncio.Task[Path | None]] = {}
+        self._log = log.bind(transfer=transfer_id)
+        self._row: TransferRow
+
+    # --- the outside
+
+    def post(self, event: e.Event) -> None:
+        self._inbox.put_nowait(event)
+
+    @property
+    def state(self) -> State:
+        return self._machine.state
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._tasks) or self._in_turn or not self._inbox.empty()
+
+    def live_legs(self) -> list[LegRecord]:
+        return [leg.record for leg in self._machine.legs.values() if not leg.gone]
+
+    def begin(self, row: TransferRow, asked: e.TransferRequested) -> None:
+        """Start from a request that the store already has as the first journal entry."""
+        self._row, self._seq, self._last_at = row, 1, row.requested_at
+        commands = self._machine.receive(asked, row.requested_at)
+        self._obey(commands, row.requested_at)
+        self._spawn(self._check_lead())
+        self._prepare_speech()
+
+    def resume(self, row: TransferRow, entries: Sequence[Entry]) -> None:
+        """Start from the journal of an earlier process; a LinkRestored gets it going again."""
+        self._row, self._seq = row, entries[-1].seq
+        self._machine = replayed(entries, self.narration)
+        self._last_at = entries[-1].at
+        self._records = {leg.id: leg.record for leg in self._machine.legs.values()}
+        self.post(e.LinkLost())
+        if row.outcome is None:
+            self._prepare_speech()
+
+    async def run(self) -> None:
+        """Until the transfer is closed."""
+        try:
+            self._set_timer()
+            while not self._machine.closed:
+                events = await self._events()
+                self._in_turn = True
+                await self._turn(events)
+                self._in_turn = False
+                self._set_timer()
+        finally:
+            self._stop_timer()
+            for task in (*self._tasks, *self._sounds.values()):
+                task.cancel()
+
+    # --- a turn
+
+    async def _events(self) -> list[e.Event]:
+        events = [await self._inbox.get()]
+        while not self._inbox.empty():
+            events.append(self._inbox.get_nowait())
+        return events
+
+    async def _turn(self, events: Sequence[e.Event]) -> None:
+        entries: list[Entry] = []
+        commands: list[e.Command] = []
+        now = self._now()
+        for event in events:
+            if isinstance(event, e.TimePassed) and not self._due(now):
+                continue
+            before = self._machine.state
+            commands += self._machine.receive(event, now)
+            entries.append(Entry(seq=self._seq + len(entries) + 1, at=now, event=event))
+            self._log_transition(event, before)
+        if not entries:
+            return
+        self._seq = entries[-1].seq
+        await self._record(entries, commands, now)
+        self._obey(commands, now)
+
+    def _now(self) -> datetime:
+        now = self._ports.clock.now()
+        return now if self._last_at is None else max(now, self._last_at)
+
+    def _due(self, now: datetime) -> bool:
+        deadline = self._machine.next_deadline()
+        return deadline is not None and deadline <= now
+
+    async def _record(self, entries: Sequence[Entry], commands: Sequence[e.Command], now: datetime) -> None:
+        """Journal the turn. The commands wait until it is on disk, however long that takes."""
+        self._last_at = now
+        legs = {leg.id: leg.record for leg in self._machine.legs.values()}
+        changed = tuple(record for key, record in legs.items() if self._records.get(key) != record)
+        finish = next((c for c in commands if isinstance(c, e.Finish)), None)
+        transition = Transition(
+            transfer_id=self.id,
+            entries=tuple(entries),
+            legs=changed,
+            outcome=finish.outcome if finish else None,
+            follow_up=self._follow_up(finish, now) if finish else None,
+            closed=self._machine.closed,
+        )
+        tries = 0
+        while True:
+            try:
+                await self._ports.store.record(transition)
+            except PortError as error:
+                if not error.retryable:
+                    raise
+                self._log.error("journal not written, trying again", error=str(error))
+                await asyncio.sleep(STORE_RETRY_S[min(tries, len(STORE_RETRY_S) - 1)])
+                tries += 1
+            else:
+                self._records = legs
+                break
+        if finish is not None:
+            self._ports.on_outcome()
+
+    def _follow_up(self, finish: e.Finish, now: datetime) -> FollowUp:
+        row = self._row
+        result = follow_up(finish.outcome, lead=row.lead, bot=row.bot, assigned=row.assigned, now=now)
+        for warning in result.warnings:
+            self._log.warning("a text could not be written", why=warning)
+        return result
+
+    def _log_transition(self, event: e.Event, before: State) -> None:
+        if self._machine.state is not before:
+            self._log.info(
+                "transfer moved on",
+                event_name=type(event).__name__,
+                state_before=before.value,
+                state=self._machine.state.value,
+            )
+
+    # --- the timer
+
+    def _set_timer(self) -> None:
+        self._stop_timer()
+        deadline = self._machine.next_deadline()
+        if deadline is not None:
+            wait = (deadline - self._now()).total_seconds()
+            self._timer = self._ports.clock.call_later(max(0.0, wait), self._ring_timer)
+
+    def _ring_timer(self) -> None:
+        self.post(e.TimePassed())
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # --- commands
+
+    def _obey(self, commands: Sequence[e.Command], now: datetime) -> None:
+        for command in commands:
+            match command:
+                case e.TellBot():
+                    self.narration.tell(command, now)
+                case e.Finish():
+                    self._log.info("transfer has its outcome", outcome=type(command.outcome).__name__)
+                case e.ResolveNextAttempt(step=step):
+                    self._spawn(self._resolve(step))
+                case e.Ring():
+                    self._watch_leg(command.leg.id)
+                    self._spawn(self._ring(command))
+                case e.Brief(channel=channel):
+                    self._spawn(self._brief(channel))
+                case e.Join(lead=lead, channel=channel):
+                    self._spawn(self._join(lead, channel))
+                case e.Announce(lead=lead):
+                    self._spawn(self._announce(lead))
+                case e.HangUp(channel=channel, why=why, answered=answered):
+                    self._spawn(self._try(self._ports.pbx.hang_up(channel, why, answered=answered)))
+                case e.ReleaseBot(channel=channel):
+                    self._spawn(self._try(self._ports.pbx.release_bot(channel)))
+                case e.ReturnLead(lead=lead, goto=goto):
+                    self._spawn(self._try(self._ports.pbx.return_lead(lead, goto)))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._reap)
+
+    def _reap(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._log.error("a command failed unexpectedly", exc_info=error)
+
+    async def _try(self, verb: Coroutine[None, None, None]) -> None:
+        """A refusal changes nothing: the machine's own deadlines, or the next survey, take over."""
+        try:
+            await verb
+        except PortError as error:
+            self._log.warning("the switch refused an order", error=str(error))
+
+    async def _resolve(self, step: Step) -> None:
+        row, clock = self._row, self._ports.clock
+        for wait in STORE_RETRY_S[:RESOLVE_TRIES]:
+            try:
+                facts = await self._ports.store.routing_facts(row.bot, row.lead, step, clock.now())
+                break
+            except PortError as error:
+                self._log.error("the database did not say whom to ring", error=str(error))
+                await asyncio.sleep(wait)
+        else:
+            self.post(e.AttemptResolved(step=step, legs=(), because="the database was away"))
+            return
+        resolved = routing.resolve(
+            step,
+            bot=row.bot,
+            agents=facts.agents,
+            because=facts.because,
+            tried=self._machine.tried(),
+            now=clock.now(),
+            new_id=_new_channel_id,
+        )
+        self.post(resolved)
+
+    async def _ring(self, command: e.Ring) -> None:
+        row = self._row
+        order = RingOrder(
+            transfer_id=self.id,
+            leg=command.leg,
+            lead=self.call.lead,
+            caller=CallerId(
+                name=cleaning.display_name(row.lead.name), number=cleaning.number(row.lead.phone)
+            ),
+            ring_timeout_s=command.ring_timeout_s,
+            accept_timeout_s=row.bot.accept_timeout_s,
+        )
+        try:
+            await self._ports.pbx.ring(order)
+        except PortError as error:
+            self._log.warning("a leg could not be rung", leg=command.leg.id, error=str(error))
+            if self._ports.pbx.linked or not error.retryable:
+                ended = e.LegEnded(channel=command.leg.id, by=e.EndedBy.UNREACHABLE, cause=str(error))
+                self.post(ended)  # with no link, the next survey tells whether the order arrived
+
+    async def _join(self, lead: ChannelId, channel: ChannelId) -> None:
+        try:
+            await self._ports.pbx.join(lead, channel)
+        except PortError as error:
+            self._log.warning("the switch refused a join", error=str(error))
+            if self._ports.pbx.linked:
+                self.post(e.JoinFailed(channel=channel, why=str(error)))
+
+    async def _brief(self, channel: ChannelId) -> None:
+        sound = await self._sound(self._row.summary)
+        if sound is not None:
+            with contextlib.suppress(PortError):
+                await self._ports.pbx.brief(channel, sound)
+                return
+        self.post(e.LegBriefed(channel=channel))
+
+    async def _announce(self, lead: ChannelId) -> None:
+        texts = (self._row.summary, self._row.bot.closing_line)
+        sounds = [sound for text in texts if (sound := await self._sound(text)) is not None]
+        if sounds:
+            with contextlib.suppress(PortError):
+                await self._ports.pbx.announce(self.id, lead, sounds)
+                return
+        self.post(e.HandoffFinished())
+
+    async def _check_lead(self) -> None:
+        """The lead may have hung up before anyone watched."""
+        try:
+            await self._ports.pbx.locate(self.call.lead)
+        except ChannelUnknownError:
+            self.post(e.LeadHungUp(channel=self.call.lead))
+        except PortError as error:
+            self._log.warning("the lead's channel could not be checked", error=str(error))
+
+    # --- speech
+
+    def _prepare_speech(self) -> None:
+        """Have the sound files ready by the time somebody accepts."""
+        bot = self._row.bot
+        if bot.handoff is HandoffStyle.INTRODUCE and self.call.bot is not None:
+            return  # the bot speaks itself; should it be lost, the files are made then
+        self._speak(self._row.summary)
+        if bot.handoff is not HandoffStyle.WHISPER:
+            self._speak(bot.closing_line)
+
+    async def _sound(self, text: str) -> Path | None:
+        with contextlib.suppress(TimeoutError):
+            return await asyncio.wait_for(asyncio.shield(self._speak(text)), SPEECH_PATIENCE_S)
+        self._log.warning("the speech command was too slow, going on without it")
+        return None
+
+    def _speak(self, text: str) -> asyncio.Task[Path | None]:
+        task = self._sounds.get(text)
+        if task is None:
+            task = self._sounds[text] = asyncio.create_task(self._render(text))
+        return task
+
+    async def _render(self, text: str) -> Path | None:
+        if self._ports.speech is None or not text:
+            return None
+        try:
+            return await self._ports.speech.render(text)
+        except PortError as error:
+            self._log.warning("the speech command failed, going on without it", error=str(error))
+            return None
+
+
+def _new_channel_id() -> ChannelId:
+    """Of one length, so that a switch that matches ids by prefix can't mix two up."""
+    return ChannelId(str(uuid.uuid4()))

@@ -1,0 +1,314 @@
+"""All live transfers: takes requests, hands each event to its conductor, and picks transfers up again
+after a restart of this process or a lost link to the switch.
+"""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from typing import Any
+
+import structlog
+
+from callcontrol.conductor import Conductor, Narration, Ports, Told, replayed, settings_of
+from callcontrol.core import cleaning
+from callcontrol.core import events as e
+from callcontrol.core.model import AgentId, BotId, Call, ChannelId, LeadId, TransferId
+from callcontrol.core.transfer import UNDECIDED, State
+from callcontrol.ports import (
+    ChannelBusyError,
+    Clock,
+    HandoffDone,
+    KeyReusedError,
+    LinkDown,
+    LinkUp,
+    NewLead,
+    Pbx,
+    PortError,
+    Report,
+    Request,
+    Speech,
+    Store,
+    TransferAsked,
+    TransferRow,
+    UnknownError,
+)
+
+log = structlog.get_logger(__name__)
+
+PUBLISH_EVERY_S = 60.0
+STORE_RETRY_S = 2.0
+SUMMARY_LIMIT = 2000  # characters
+
+
+class Switchboard:
+    """`run` it as a task; it owns the link to the switch and every conductor."""
+
+    def __init__(
+        self,
+        *,
+        pbx: Pbx,
+        store: Store,
+        speech: Speech | None,
+        clock: Clock,
+        on_outcome: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_outcome` is called when an outcome, and so perhaps a text, has been stored."""
+        self._ports = Ports(pbx=pbx, store=store, speech=speech, clock=clock, on_outcome=on_outcome)
+        self._conductors: dict[TransferId, Conductor] = {}
+        self._by_channel: dict[ChannelId, Conductor] = {}
+        self._opening: dict[str, asyncio.Future[TransferRow]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._recovered = False
+        self._linked = False
+
+    # --- life
+
+    @property
+    def ready(self) -> bool:
+        """The link stands, and every transfer of an earlier process has been picked up."""
+        return self._linked and self._recovered
+
+    @property
+    def live(self) -> int:
+        """Transfers in flight: all that are not closed."""
+        return len(self._conductors)
+
+    async def run(self) -> None:
+        """Until cancelled. No call is dropped then: the next process picks the transfers up."""
+        try:
+            await self._recover()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._ports.pbx.run(self._report))
+                group.create_task(self._publish_fallbacks())
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _recover(self) -> None:
+        while True:
+            try:
+                unclosed = await self._ports.store.unclosed()
+                break
+            except PortError as error:
+                log.error("the database is away, trying again", error=str(error))
+                await asyncio.sleep(STORE_RETRY_S)
+        for row, entries in unclosed:
+            conductor = self._new_conductor(row.id, row.call)
+            conductor.resume(row, entries)
+            self._ports.pbx.watch(row.id, row.call)
+            for record in conductor.live_legs():
+                self._by_channel[record.leg.id] = conductor
+                self._ports.pbx.watch_leg(row.id, row.call, record.leg)
+            self._start(conductor)
+            log.info("transfer picked up again", transfer=row.id, state=conductor.state.value)
+        self._recovered = True
+
+    # --- requests
+
+    async def request(self, request: Request) -> TransferRow:
+        """Start a transfer, or find the one that a repeated key belongs to.
+
+        Raises UnknownError, ChannelUnknownError, ChannelBusyError, KeyReusedError, PortError.
+        """
+        while (other := self._opening.get(request.key)) is not None:
+            with contextlib.suppress(Exception):  # the other's error is the other's
+                await asyncio.shield(other)
+        opening = self._opening[request.key] = asyncio.get_running_loop().create_future()
+        opening.add_done_callback(lambda future: future.cancelled() or future.exception())
+        try:
+            row = await self._open(request)
+        except BaseException as error:
+            opening.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())
+            raise
+        else:
+            opening.set_result(row)
+            return row
+        finally:
+            del self._opening[request.key]
+
+    async def _open(self, request: Request) -> TransferRow:
+        found = await self._ports.store.prepare(request)
+        if isinstance(found, TransferRow):
+            return found
+        if not self.ready:
+            raise PortError("no link to the switch yet", retryable=True)
+        call = await self._ports.pbx.locate(request.channel)
+        if (busy := self._by_channel.get(call.lead)) is not None:
+            raise ChannelBusyError(busy.id)
+        transfer_id = TransferId(str(uuid.uuid4()))
+        conductor = self._new_conductor(transfer_id, call)
+        self._ports.pbx.watch(transfer_id, call)
+        asked = e.TransferRequested(call=call, settings=settings_of(found))
+        try:
+            row = await self._ports.store.open(transfer_id, request, asked, self._ports.clock.now())
+        except BaseException:
+            self._drop(conductor)
+            raise
+        conductor.begin(row, asked)
+        self._start(conductor)
+        log.info("transfer started", transfer=transfer_id, bot=found.id, bot_leg=call.bot is not None)
+        return row
+
+    async def cancel(self, transfer_id: TransferId, *, follow_up: bool) -> bool:
+        """Call a transfer off. False where it is too late. Raises UnknownError."""
+        return await self._post_if(transfer_id, UNDECIDED, e.CancelRequested(follow_up=follow_up))
+
+    async def handoff_finished(self, transfer_id: TransferId) -> bool:
+        """The bot has spoken. False where no handoff is going on. Raises UnknownError."""
+        return await self._post_if(transfer_id, (State.HANDING_OFF,), e.HandoffFinished())
+
+    async def _post_if(self, transfer_id: TransferId, states: tuple[State, ...], event: e.Event) -> bool:
+        conductor = self._conductors.get(transfer_id)
+        if conductor is None:
+            await self._ports.store.transfer(transfer_id)
+            return False
+        if conductor.state not in states:
+            return False
+        conductor.post(event)
+        return True
+
+    async def phases(self, transfer_id: TransferId, after: int = 0) -> AsyncIterator[Told]:
+        """What the bot was told after number `after`, then what comes. Raises UnknownError."""
+        conductor = self._conductors.get(transfer_id)
+        if conductor is not None:
+            narration = conductor.narration
+        else:
+            entries = await self._ports.store.journal(transfer_id)
+            if not entries:
+                raise UnknownError("transfer", transfer_id)
+            narration = Narration()
+            replayed(entries, narration)
+        async for told in narration.follow(after):
+            yield told
+
+    # --- reports of the switch
+
+    def _report(self, report: Report) -> None:
+        match report:
+            case LinkUp(survey=survey):
+                self._linked = True
+                self._restored(survey)
+            case LinkDown():
+                self._linked = False
+                for conductor in self._conductors.values():
+                    conductor.post(e.LinkLost())
+            case TransferAsked():
+                self._spawn(self._asked(report))
+            case HandoffDone(channel=channel):
+                self._post(channel, e.HandoffFinished())
+            case _:
+                self._post(report.channel, report)
+
+    def _post(self, channel: ChannelId, event: e.Event) -> None:
+        conductor = self._by_channel.get(channel)
+        if conductor is not None:
+            conductor.post(event)
+
+    def _restored(self, survey: e.Survey) -> None:
+        channels: dict[TransferId, set[ChannelId]] = {key: set() for key in self._conductors}
+        for channel, conductor in self._by_channel.items():
+            channels[conductor.id].add(channel)
+        for transfer_id, mine in channels.items():
+            self._conductors[transfer_id].post(e.LinkRestored(survey=_only(survey, mine)))
+
+    @property
+    def busy(self) -> bool:
+        """Something is being worked on right now; waiting for the switch or for time is not work."""
+        return bool(self._opening) or any(conductor.busy for conductor in self._conductors.values())
+
+    async def _asked(self, asked: TransferAsked) -> None:
+        """A request from the dialplan; its channel waits for the answer."""
+        try:
+            row = await self.request(_request(asked))
+        except (UnknownError, ChannelBusyError, KeyReusedError, PortError) as error:
+            log.warning("a request from the dialplan was refused", error=str(error))
+            await self._acknowledge(asked.channel, None, str(error))
+        else:
+            await self._acknowledge(asked.channel, row.id, "")
+
+    async def _acknowledge(self, channel: ChannelId, transfer_id: TransferId | None, why: str) -> None:
+        try:
+            await self._ports.pbx.acknowledge(channel, transfer_id, why)
+        except PortError as error:
+            log.warning("the dialplan could not be answered", error=str(error))
+
+    async def _publish_fallbacks(self) -> None:
+        """Keep the switch knowing whom to ring without us."""
+        while True:
+            if self._linked:
+                try:
+                    for bot in await self._ports.store.bots():
+                        endpoints = [fallback.endpoint for fallback in bot.fallbacks]
+                        await self._ports.pbx.publish_fallbacks(bot.id, endpoints)
+                except PortError as error:
+                    log.warning("fallback numbers not published", error=str(error))
+            await self._ports.clock.sleep(PUBLISH_EVERY_S if self._linked else 1.0)
+
+    # --- conductors
+
+    def _new_conductor(self, transfer_id: TransferId, call: Call) -> Conductor:
+        def watch_leg(channel: ChannelId) -> None:
+            self._by_channel[channel] = conductor
+
+        conductor = Conductor(transfer_id, call, self._ports, watch_leg)
+        self._by_channel[call.lead] = conductor
+        if call.bot is not None:
+            self._by_channel[call.bot] = conductor
+        self._conductors[transfer_id] = conductor
+        return conductor
+
+    def _start(self, conductor: Conductor) -> None:
+        self._spawn(self._conduct(conductor))
+
+    async def _conduct(self, conductor: Conductor) -> None:
+        """A bug in one transfer ends that one only; its journal stays, for the next start."""
+        try:
+            await conductor.run()
+        except Exception:
+            log.exception("a transfer broke off", transfer=conductor.id)
+        finally:
+            self._drop(conductor)
+
+    def _drop(self, conductor: Conductor) -> None:
+        self._ports.pbx.forget(conductor.id)
+        self._conductors.pop(conductor.id, None)
+        for channel in [key for key, owner in self._by_channel.items() if owner is conductor]:
+            del self._by_channel[channel]
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _only(survey: e.Survey, channels: set[ChannelId]) -> e.Survey:
+    """What of the survey concerns one transfer."""
+    alive = {
+        key: e.Alive(doing=found.doing, bridged_with=found.bridged_with & channels)
+        for key, found in survey.alive.items()
+        if key in channels
+    }
+    return e.Survey(pbx_started=survey.pbx_started, alive=alive)
+
+
+def _request(asked: TransferAsked) -> Request:
+    lead = LeadId(asked.lead_id) if asked.lead_id else _new_lead(asked.lead)
+    return Request(
+        bot_id=BotId(asked.bot_id),
+        lead=lead,
+        channel=asked.channel,
+        summary=cleaning.line(asked.summary, SUMMARY_LIMIT),
+        key=asked.key or str(uuid.uuid4()),
+    )
+
+
+def _new_lead(fields: Mapping[str, str]) -> NewLead:
+    return NewLead(
+        name=cleaning.line(fields.get("name", "")),
+        phone=cleaning.number(fields.get("phone", "")),
+        email=cleaning.line(fields.get("email", "")),
+        source=cleaning.line(fields.get("source", "")),
+        assigned_agent_id=AgentId(fields["assigned_agent_id"]) if fields.get("assigned_agent_id") else None,
+    )
