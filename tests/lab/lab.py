@@ -1,0 +1,294 @@
+"""The lab: an Asterisk as the PBX, another as the outside world, and everybody who lives there."""
+
+import asyncio
+import itertools
+import struct
+import tempfile
+import uuid
+from collections.abc import Callable
+from math import pi, sin
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from tests.lab import parties, rendering
+from tests.lab.appbots import AppBot, AppBots
+from tests.lab.calls import Call, Leftovers
+from tests.lab.instance import Instance
+from tests.lab.listening import Heard
+from tests.lab.provision import provision
+from tests.lab.recordings import Recordings
+from tests.lab.sip import ReceivedCall, received_calls
+from tests.lab.switch import Switch
+from tests.lab.watch import Watch
+from tests.lab.wire import Wire
+from tests.lab.world import Leg, LegHandle, PartyLine, World
+
+T = TypeVar("T")
+AppBotKind = Literal["audiosocket", "agi", "audiosocket_asks"]
+APP_BOT_DIDS: dict[str, str] = {
+    "audiosocket": parties.DID_AUDIOSOCKET,
+    "agi": parties.DID_AGI,
+    "audiosocket_asks": parties.DID_AUDIOSOCKET_ASKS,
+    "local": parties.DID_LOCAL_BOT,
+}
+
+
+class Lab:
+    """Start it with `Lab.start()`, end it with `stop()`. Several can run side by side."""
+
+    def __init__(self, run_dir: Path, pbx: Instance, world: Instance) -> None:
+        self.run_dir = run_dir
+        self.recordings_dir = run_dir / "recordings"
+        self.sounds_dir = run_dir / "sounds"  # what is written here the PBX sees, at the same path
+        self.pbx = pbx
+        self.watch = Watch()
+        self.wait_until = self.watch.until  # looked at after every event of either Asterisk
+        self.world = World(world, self.watch)
+        self.switch = Switch(pbx, self.watch)
+        self.app_bots = AppBots(self.watch.wake)
+        self.wire = Wire(sip_port=world.sip_port, rtp_first=world.rtp.first, rtp_last=world.rtp.last)
+        self.recordings = Recordings(self.world, self.app_bots, self.wire)
+        self._rotation = itertools.count(1)
+        self._bulk = itertools.count(1)
+
+    @classmethod
+    async def start(cls, run_dir: Path | None = None, *, say: Callable[[str], None] | None = None) -> "Lab":
+        """Start both Asterisks; return with every phone registered. The run directory is kept at the end."""
+        say = say or (lambda _text: None)
+        installation = await asyncio.to_thread(provision)
+        run_dir = run_dir or Path(tempfile.mkdtemp(prefix="callcontrol-lab-"))
+        run_dir.mkdir(parents=True, exist_ok=True)
+        shared = [rendering.CHECKOUT]
+        lab = cls(
+            run_dir,
+            Instance("pbx", installation, run_dir, shared),
+            Instance("world", installation, run_dir, shared),
+        )
+        say(f"Asterisk {installation.version}, everything in {run_dir}")
+        try:
+            await lab._boot()
+        except BaseException:
+            await lab.stop()
+            raise
+        say(f"PBX: SIP {lab.pbx.sip_port}, AMI {lab.pbx.ami_port}; world: SIP {lab.world.instance.sip_port}")
+        return lab
+
+    async def _boot(self) -> None:
+        for folder in (self.recordings_dir, self.sounds_dir):
+            folder.mkdir(exist_ok=True)
+        self.wire.open()
+        await self.app_bots.start()
+        for router in self.world.routers.values():
+            router.outside_port = self.pbx.sip_port
+            await router.open()
+        rendering.render(self.pbx, self.world, self.app_bots)
+        _write_tone(self.pbx.dir / "moh" / "hold.sln", parties.MOH_HZ, 10)
+        _write_tone(self.pbx.dir / "bot.sln", parties.BY_NAME["bot"].tone_hz, 2)
+        self.app_bots.tone_file = str(self.pbx.dir / "bot")
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self.pbx.start())
+            both.create_task(self.world.instance.start())
+        await self.world.booted()
+        await self.switch.registered(parties.PHONES)
+
+    async def stop(self) -> None:
+        """End everything that was started."""
+        if self.recordings_dir.exists():
+            self.save_recordings()
+        await asyncio.gather(self.pbx.stop(), self.world.instance.stop())
+        await self.app_bots.stop()
+        for router in self.world.routers.values():
+            router.close()
+        self.wire.close()
+        self.pbx.release()
+        self.world.instance.release()
+
+    # ---- the parties
+
+    def phone(self, name: str) -> PartyLine:
+        """Anybody by name: a desk phone, a mobile, the front desk, the bot, a lead."""
+        return self.world.parties[name]
+
+    def calls_received(self, name: str) -> list[ReceivedCall]:
+        """Return the calls a party's phone got since the last reset, and what it was shown of each."""
+        party = parties.BY_NAME.get(name)
+        users = {name} if party is None else {party.name, party.number}
+        return [call for call in received_calls(self.wire.sip, self.wire.sip_port) if call.who in users]
+
+    # ---- calls
+
+    async def call(
+        self,
+        caller: Literal["lead", "bot"] = "lead",
+        *,
+        lead: str = "lead",
+        bot: Literal["sip", "local"] = "sip",
+    ) -> Call:
+        """Put up a call in which the bot is a leg of its own, and return once both hear each other.
+
+        The lead calls in, or the bot calls out. `bot="local"` is no SIP bot but an AudioSocket bot behind a Local
+        channel; there the lead calls.
+        """
+        who = parties.BY_NAME[lead]
+        if bot == "local":
+            return await self._call_app_bot("local", lead)
+        if caller == "lead":
+            number, line = parties.DID_BOT, "pbx"
+        else:
+            number, line, who = who.number, "pbx-bot", parties.BY_NAME["bot"]
+        caller_leg = await self._place(who, f"PJSIP/{number}@{line}")
+        caller_channel = await self.switch.channel_of(caller_leg.call_id)
+        callee_channel = await self.switch.partner(caller_channel)
+        callee_leg = await self._leg_of(callee_channel)
+        pair = [(caller_leg, caller_channel), (callee_leg, callee_channel)]
+        (lead_leg, lead_channel), (bot_leg, bot_channel) = pair if caller == "lead" else reversed(pair)
+        call = Call(
+            lead=LegHandle(lead_leg, self.world),
+            bot=LegHandle(bot_leg, self.world),
+            lead_channel=lead_channel,
+            bot_channel=bot_channel,
+        )
+        await self.wait_until(
+            lambda: self._hear(lead_leg, "bot") and self._hear(bot_leg, lead),
+            what="lead and bot to hear each other",
+        )
+        return call
+
+    async def call_app_bot(self, kind: AppBotKind = "audiosocket", *, lead: str = "lead") -> Call:
+        """Put up a call in which the bot is an application on the lead's channel; return once the lead hears it.
+
+        `audiosocket_asks`: when that bot ends (`call.bot.end()`), the dialplan runs `callcontrol-transfer`.
+        """
+        return await self._call_app_bot(kind, lead)
+
+    async def _call_app_bot(self, kind: str, lead: str) -> Call:
+        leg = await self._place(parties.BY_NAME[lead], f"PJSIP/{APP_BOT_DIDS[kind]}@pbx")
+        lead_channel = await self.switch.channel_of(leg.call_id)
+        bot_channel = await self.switch.partner(lead_channel) if kind == "local" else None
+        bot = await self._app_bot(lead_channel, bot_channel)
+        await self.wait_until(lambda: self._hear(leg, "bot"), what="the lead to hear the bot")
+        return Call(
+            lead=LegHandle(leg, self.world), bot=bot, lead_channel=lead_channel, bot_channel=bot_channel
+        )
+
+    async def _app_bot(self, lead_channel: str, bot_channel: str | None) -> AppBot:
+        async def conversation() -> AppBot | None:
+            on = lead_channel
+            if bot_channel is not None:
+                on = (await self.pbx.variable(bot_channel, "CHANNEL(name)")).removesuffix("1") + "2"
+            key = await self.pbx.variable(on, "BOT_ID") or lead_channel
+            return next((bot for bot in self.app_bots.conversations if bot.key == key), None)
+
+        return await self.wait_until(conversation, what="the bot to have the lead")
+
+    async def _place(self, caller: parties.Party, channel: str) -> Leg:
+        """Have somebody outside call the PBX; return the leg when it was answered."""
+        channel_id = str(uuid.uuid4())
+        await self.world.instance.ami.action(
+            "Originate",
+            Channel=channel,
+            ChannelId=channel_id,
+            Context="talking",
+            Exten=caller.exten,
+            Priority="1",
+            CallerID=f'"{caller.display}" <{caller.number or caller.name}>',
+            Timeout="60000",
+            Async="true",
+        )
+        return await self.wait_until(
+            lambda: self.world.leg_by_id(channel_id), 15.0, what=f"{caller.name}'s call to be answered"
+        )
+
+    async def _leg_of(self, channel: str) -> Leg:
+        call_id = await self.switch.call_id_of(channel)
+        return await self.wait_until(
+            lambda: next((leg for leg in self.world.legs if leg.call_id == call_id and leg.talking_at), None),
+            what=f"the far end of {channel}",
+        )
+
+    def _hear(self, leg: Leg, voice: str) -> bool:
+        return voice in self.recordings.heard_just_now(leg)
+
+    async def bulk_calls(self, count: int, *, per_s: float = 40.0) -> list[str]:
+        """Put up calls between silent leads and a silent bot, cheaply; return the leads' channels on the PBX."""
+        numbers = [f"+493023126{next(self._bulk):04d}" for _ in range(count)]
+        for number in numbers:
+            await self.world.instance.ami.action(
+                "Originate",
+                Channel=f"PJSIP/{parties.DID_BULK}@pbx",
+                Context="bulk",
+                Exten="s",
+                Priority="1",
+                CallerID=f"Bulk <{number}>",
+                Async="true",
+            )
+            await asyncio.sleep(1 / per_s)
+        callers = self.switch.callers
+        await self.wait_until(
+            lambda: all(number in callers for number in numbers), 30.0, what=f"{count} calls to be up"
+        )
+        return [callers[number] for number in numbers]
+
+    async def bulk_phones_answer(self, after_s: float | None) -> None:
+        """Have p001 to p200 answer after so long (they ring first), or never."""
+        await self.world.instance.set_global(
+            "BULK_ANSWERS_AFTER_S", "never" if after_s is None else str(after_s)
+        )
+
+    # ---- what was heard, and waiting
+
+    def heard(self, who: str) -> list[Heard]:
+        """Return everything a party heard since the last reset, in order; times are wall-clock seconds."""
+        return self.recordings.heard(who)
+
+    def heard_between(self, who: str, start_s: float, end_s: float) -> set[str]:
+        """Return whom a party hears between two instants, for 80 ms or more."""
+        return self.recordings.heard_between(who, start_s, end_s)
+
+    def who_hears_whom(self, start_s: float, end_s: float) -> dict[str, set[str]]:
+        """For every party on the line between two instants: whom it hears."""
+        return self.recordings.who_hears_whom(start_s, end_s)
+
+    def longest_silence(self, who: str, start_s: float, end_s: float, *, of: set[str] | None = None) -> float:
+        """Return the longest time in which a party hears nothing, or none `of` these; in seconds, by 20 ms."""
+        return self.recordings.longest_silence(who, start_s, end_s, of=of)
+
+    def save_recordings(self) -> list[Path]:
+        """Write what every party heard since the last reset, as WAV files."""
+        return self.recordings.save(self.recordings_dir / f"{next(self._rotation):03d}")
+
+    async def reset(self) -> Leftovers:
+        """Everybody hangs up; behaviours back to default; a new recording begins.
+
+        Returns what was still on the PBX two seconds after the world had hung up, and ends that too.
+        """
+        await self._everyone_hangs_up()
+        try:
+            await self.wait_until(self._is_quiet, 2.0, what="the PBX to be quiet")
+            left = Leftovers()
+        except TimeoutError:
+            channels = await self.pbx.channels()
+            left = Leftovers(channels=tuple(channel["Channel"] for channel in channels))
+            for channel in left.channels:
+                await self.pbx.cli(f"channel request hangup {channel}")
+            await self.wait_until(self._is_quiet, 5.0, what="the PBX to be quiet")
+        await self.world.behave()
+        self.save_recordings()
+        self.wire.forget()
+        self.world.forget()
+        self.app_bots.forget()
+        return left
+
+    async def _everyone_hangs_up(self) -> None:
+        await self.world.instance.cli("channel request hangup all")
+        for bot in self.app_bots.conversations:
+            await bot.end()
+
+    async def _is_quiet(self) -> bool:
+        return not await self.pbx.channels() and not await self.world.instance.channels()
+
+
+def _write_tone(file: Path, hertz: int, seconds: int) -> None:
+    """Write a tone as signed linear samples, 8 kHz."""
+    samples = (round(7000 * sin(2 * pi * hertz * n / 8000)) for n in range(8000))
+    file.write_bytes(struct.pack("<8000h", *samples) * seconds)

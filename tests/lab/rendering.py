@@ -1,0 +1,94 @@
+"""What the two Asterisks' configuration needs to know of the lab and of the checkout."""
+
+import secrets
+from pathlib import Path
+
+from tests.lab import parties
+from tests.lab.appbots import AppBots
+from tests.lab.instance import HOST, Instance
+from tests.lab.world import World
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+DIALPLAN = CHECKOUT / "dialplan" / "asterisk" / "callcontrol.conf"
+EVENTS = (
+    "Newstate", "Hangup", "BridgeEnter", "BridgeLeave", "UserEvent", "OriginateResponse", "DeviceStateChange",
+)  # fmt: skip
+
+# What the dialplan gives callcontrol-transfer where the bot's application has ended (see dialplan/README.md).
+TRANSFER_ARGUMENTS = "sales"
+
+
+def render(pbx: Instance, world: World, app_bots: AppBots) -> None:
+    """Write both configurations."""
+    phone_secret = secrets.token_hex(12)
+    include = "#include" if DIALPLAN.exists() else "#tryinclude"
+    dids = {name: value for name, value in vars(parties).items() if name.startswith("DID_")}
+    pbx.render(
+        {
+            **dids,
+            "WORLD_SIP_PORT": str(world.instance.sip_port),
+            "AUDIOSOCKET_PORT": str(app_bots.audiosocket_port),
+            "AGI_PORT": str(app_bots.agi_port),
+            "PHONE_SECRET": phone_secret,
+            "INCLUDE_CALLCONTROL": f'{include} "{DIALPLAN}"',
+            "TRANSFER_ARGUMENTS": TRANSFER_ARGUMENTS,
+            "AMI_FILTERS": _filters(pbx.version),
+            "LOAD_PHONES": _load_phones(world.instance.sip_port),
+            "BENCH_QUEUES": _bench_queues(),
+        }
+    )
+    world.instance.render(
+        {
+            "PBX_SIP_PORT": str(pbx.sip_port),
+            "TONES": _tones(),
+            "PHONES": _phone_lines(world, phone_secret),
+        }
+    )
+
+
+def _filters(version: tuple[int, ...]) -> str:
+    """Filters by event name, which came with 20.11, 21.6 and 22.1; before them there is only a slow regex."""
+    if version < {20: (20, 11), 21: (21, 6)}.get(version[0], (22, 1)):
+        return ""
+    return "\n".join(f"eventfilter(action(include),name({event})) =" for event in EVENTS)
+
+
+def _load_phones(world_port: int) -> str:
+    lines = []
+    for name in parties.BULK_PHONES:
+        lines += [f"[{name}](load-phone)", f"aors = {name}"]
+        lines += [f"[{name}](load-aor)", f"contact = sip:{name}@{HOST}:{world_port}"]
+    return "\n".join(lines)
+
+
+def _bench_queues() -> str:
+    lines = []
+    for n, name in enumerate(parties.BULK_PHONES, start=1):
+        lines += [f"[s{n:03d}](bench)", f"member => PJSIP/{name}"]
+    for n in range(len(parties.BULK_PHONES) // 3):
+        lines += [f"[q{n + 1:03d}](bench)"]
+        lines += [f"member => PJSIP/{name}" for name in parties.BULK_PHONES[3 * n : 3 * n + 3]]
+    return "\n".join(lines)
+
+
+def _tones() -> str:
+    lines = [f"TONE_{party.exten} = {party.tone_hz}" for party in parties.PARTIES]
+    return "\n".join([*lines, f"TONE_voicemail = {parties.VOICEMAIL_HZ}", "BULK_ANSWERS_AFTER_S = 0"])
+
+
+def _phone_lines(world: World, secret: str) -> str:
+    lines = []
+    for name, router in world.routers.items():
+        lines += [
+            f"[{name}](phone-line)",
+            f"server_uri = sip:{HOST}:{router.port}",
+            f"client_uri = sip:{name}@{HOST}:{router.port}",
+            f"contact_user = {name}",
+            f"outbound_auth = {name}",
+            f"[{name}]",
+            "type = auth",
+            "auth_type = userpass",
+            f"username = {name}",
+            f"password = {secret}",
+        ]
+    return "\n".join(lines)

@@ -1,0 +1,248 @@
+"""The outside world: its parties and the calls each of them has."""
+
+from dataclasses import dataclass, field
+
+from tests.lab.ami import Message
+from tests.lab.behaviour import Behaviour, Dead
+from tests.lab.instance import Instance, LabError
+from tests.lab.parties import BY_EXTEN, BY_NAME, PARTIES, PHONES, Party
+from tests.lab.relay import Router
+from tests.lab.watch import Watch
+
+
+@dataclass(kw_only=True)
+class Leg:
+    """One call of one party, on the world's side. Times are wall-clock seconds."""
+
+    who: str
+    channel: str
+    channel_id: str
+    call_id: str
+    started_at: float
+    media_port: int = 0  # known once it talks
+    talking_at: float | None = None
+    ended_at: float | None = None
+
+    @property
+    def alive(self) -> bool:
+        return self.ended_at is None
+
+
+class World:
+    """The second Asterisk, and a ledger of every leg that began since the last `forget`."""
+
+    def __init__(self, instance: Instance, watch: Watch) -> None:
+        self.instance = instance
+        self.watch = watch
+        self.legs: list[Leg] = []
+        self.routers = {name: Router(inside_port=instance.sip_port) for name in PHONES}
+        self.parties = {party.name: PartyLine(party, self) for party in PARTIES}
+        self.has_pjsip_hangup = False
+        instance.ami.listeners.append(self._listen)
+
+    def _listen(self, message: Message) -> None:
+        match message["Event"], message.get("UserEvent"):
+            case "UserEvent", "LabCalled":
+                self._leg(message)
+            case "UserEvent", "LabTalking":
+                leg = self._leg(message)
+                leg.media_port = int(message["Media"].rpartition(":")[2])
+                leg.talking_at = float(message["Timestamp"])
+            case "Hangup", _:
+                for leg in self.legs:
+                    if leg.channel == message["Channel"] and leg.alive:
+                        leg.ended_at = float(message["Timestamp"])
+        self.watch.wake()
+
+    def _leg(self, message: Message) -> Leg:
+        """Return the leg a UserEvent is about, entered in the ledger where it is new."""
+        for leg in reversed(self.legs):
+            if leg.channel == message["Channel"] and leg.alive:
+                return leg
+        exten = message["Who"]
+        leg = Leg(
+            who=BY_EXTEN[exten].name if exten in BY_EXTEN else exten,
+            channel=message["Channel"],
+            channel_id=message["Uniqueid"],
+            call_id=message["CallId"],
+            started_at=float(message["Timestamp"]),
+        )
+        self.legs.append(leg)
+        return leg
+
+    def leg_by_id(self, channel_id: str) -> Leg | None:
+        return next((leg for leg in self.legs if leg.channel_id == channel_id and leg.talking_at), None)
+
+    async def booted(self) -> None:
+        """Learn what this Asterisk can do."""
+        known = await self.instance.cli("core show application PJSIPHangup")
+        self.has_pjsip_hangup = "Synopsis" in known
+        await self.instance.set_global("HAS_PJSIPHANGUP", "1" if self.has_pjsip_hangup else "0")
+
+    def forget(self) -> None:
+        self.legs = [leg for leg in self.legs if leg.alive]
+
+    async def behave(self) -> None:
+        """Everybody's behaviour back to the default: answer at once, registered, cables in."""
+        for line in self.parties.values():
+            await line.behave()
+        await self.instance.set_global("BULK_ANSWERS_AFTER_S", "0")
+
+
+@dataclass
+class LegHandle:
+    """What a party can do on one leg of its own."""
+
+    leg: Leg
+    world: World
+
+    async def hang_up(self) -> None:
+        """Hang up; a ringing leg is declined."""
+        if self.leg.alive:
+            await self.world.instance.ami.action(
+                "Hangup", Channel=self.leg.channel, Cause="16" if self.leg.talking_at else "21"
+            )
+            await self.world.watch.until(lambda: not self.leg.alive, what=f"{self.leg.who} to hang up")
+
+    async def press(self, digits: str, *, duration_ms: int = 120) -> None:
+        """Press keys, one after another (RFC 4733)."""
+        for digit in digits:
+            await self.world.instance.ami.action(
+                "PlayDTMF", Channel=self.leg.channel, Digit=digit, Duration=str(duration_ms)
+            )
+
+    async def answer(self) -> None:
+        """Pick up a ringing leg now."""
+        await self._go("talking")
+        await self.world.watch.until(lambda: self.leg.talking_at, what=f"{self.leg.who} to talk")
+
+    async def hush(self) -> None:
+        """Stop speaking, stay on the line."""
+        await self._go("silent")
+
+    async def speak(self, tone_hz: int | None = None) -> None:
+        """Speak (again), in the party's own voice or at another tone."""
+        await self.world.instance.ami.action(
+            "Setvar", Channel=self.leg.channel, Variable="tone", Value=str(tone_hz or "")
+        )
+        await self._go("speaking")
+
+    async def _go(self, context: str) -> None:
+        party = BY_NAME.get(self.leg.who)
+        await self.world.instance.ami.action(
+            "Redirect",
+            Channel=self.leg.channel,
+            Context=context,
+            Exten=party.exten if party else "s",
+            Priority="1",
+        )
+
+
+@dataclass
+class PartyLine:
+    """A party's phone: what it will do when called, and what it does on its latest leg."""
+
+    party: Party
+    world: World
+    _absent: bool = field(default=False)
+
+    @property
+    def name(self) -> str:
+        return self.party.name
+
+    @property
+    def number(self) -> str:
+        return self.party.number
+
+    @property
+    def dial(self) -> str:
+        """The dial string the PBX reaches it by."""
+        return f"PJSIP/{self.number}@trunk" if self.number else f"PJSIP/{self.name}"
+
+    @property
+    def legs(self) -> list[Leg]:
+        return [leg for leg in self.world.legs if leg.who == self.name]
+
+    @property
+    def leg(self) -> Leg | None:
+        """Its latest leg that is still alive."""
+        return next((leg for leg in reversed(self.legs) if leg.alive), None)
+
+    @property
+    def is_ringing(self) -> bool:
+        return self.leg is not None and self.leg.talking_at is None
+
+    @property
+    def is_talking(self) -> bool:
+        return self.leg is not None and self.leg.talking_at is not None
+
+    async def will(self, behaviour: Behaviour) -> None:
+        """Behave so from the next call on."""
+        router = self.world.routers.get(self.name)
+        if router is not None:
+            router.plugged_in = not isinstance(behaviour, Dead)
+        await self.world.instance.set_global(f"WILL_{self.party.exten}", behaviour.spell())
+
+    async def behave(self) -> None:
+        await self.world.instance.set_global(f"WILL_{self.party.exten}", "")
+        if (router := self.world.routers.get(self.name)) is not None:
+            router.plugged_in = True
+            if self._absent:
+                await self.register()
+
+    async def unregister(self) -> None:
+        """Sign a desk phone off from the PBX; returns when the PBX has noticed."""
+        await self._registration("PJSIPUnregister", "Unregistered")
+        self._absent = True
+
+    async def register(self) -> None:
+        await self._registration("PJSIPRegister", "Registered")
+        self._absent = False
+
+    async def _registration(self, action: str, expected: str) -> None:
+        if self.name not in self.world.routers:
+            raise LabError(f"{self.name} has a number, not a phone that registers")
+        await self.world.instance.ami.action(action, Registration=self.name)
+
+        async def settled() -> bool:
+            known = await self.world.instance.cli("pjsip show registrations")
+            line = next((line for line in known.splitlines() if line.strip().startswith(f"{self.name}/")), "")
+            return f" {expected} " in f"{line} "
+
+        await self.world.watch.until(settled, what=f"{self.name} to be {expected}")
+
+    async def rings(self, timeout_s: float = 10.0) -> Leg:
+        """Wait until it rings."""
+        return await self.world.watch.until(
+            lambda: self.leg if self.is_ringing else None, timeout_s, what=f"{self.name} to ring"
+        )
+
+    async def talks(self, timeout_s: float = 10.0) -> Leg:
+        """Wait until it is on the line."""
+        return await self.world.watch.until(
+            lambda: self.leg if self.is_talking else None, timeout_s, what=f"{self.name} to talk"
+        )
+
+    async def is_idle(self, timeout_s: float = 10.0) -> None:
+        """Wait until it has no call."""
+        await self.world.watch.until(lambda: self.leg is None, timeout_s, what=f"{self.name} to be idle")
+
+    def _on(self) -> LegHandle:
+        if self.leg is None:
+            raise LabError(f"{self.name} has no call")
+        return LegHandle(self.leg, self.world)
+
+    async def hang_up(self) -> None:
+        await self._on().hang_up()
+
+    async def answer(self) -> None:
+        await self._on().answer()
+
+    async def press(self, digits: str) -> None:
+        await self._on().press(digits)
+
+    async def hush(self) -> None:
+        await self._on().hush()
+
+    async def speak(self, tone_hz: int | None = None) -> None:
+        await self._on().speak(tone_hz)
