@@ -1,0 +1,1 @@
+"""Gateways for texts, one file each."""

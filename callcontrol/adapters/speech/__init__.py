@@ -1,0 +1,1 @@
+"""Text to sound files that a switch can play."""
