@@ -1,0 +1,54 @@
+"""Puts the API together."""
+
+from collections.abc import Sequence
+
+from fastapi import FastAPI, Security
+from fastapi.responses import HTMLResponse
+from fastapi.security import HTTPBearer
+
+import callcontrol.api.agents
+import callcontrol.api.health
+import callcontrol.api.transfers
+from callcontrol.api import problems
+from callcontrol.api.answers import ProblemAnswer
+from callcontrol.api.gate import Gate, Token
+from callcontrol.api.manual import page
+from callcontrol.api.service import Service
+
+_BEARER = HTTPBearer(auto_error=False, description="A token from the configuration.")
+_REFUSALS: dict[int | str, dict[str, object]] = {
+    code: {"model": ProblemAnswer, "description": text}
+    for code, text in {
+        401: "No token, or a wrong one.",
+        403: "The token may only read.",
+        404: "Unknown transfer, lead, bot, agent or channel: the reason names which.",
+        409: "The channel is in a transfer already, the key was used for another request, or it is too late.",
+        413: "The body is over 64 KB.",
+        422: "Not understood: the reason names the field.",
+        502: "The switch refused.",
+        503: "The switch or the database is away; Retry-After says when to ask again.",
+    }.items()
+}
+
+
+def create_api(service: Service, tokens: Sequence[Token]) -> FastAPI:
+    """The ASGI application. Nothing below /v1 is answered without one of the tokens."""
+    app = FastAPI(
+        title="callcontrol",
+        description="Warm transfers from a voice bot to a human agent on the same call.",
+        docs_url=None,  # FastAPI's page loads its scripts from elsewhere; see manual
+        redoc_url=None,
+    )
+    app.state.service = service
+    guarded = [Security(_BEARER)]
+    for module in (callcontrol.api.transfers, callcontrol.api.agents):
+        app.include_router(module.router, dependencies=guarded, responses=_REFUSALS)
+    app.include_router(callcontrol.api.health.router)
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(page(app.openapi()))
+
+    problems.install(app)
+    app.add_middleware(Gate, tokens=tokens)
+    return app

@@ -1,0 +1,48 @@
+"""What the API needs of the rest."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Protocol
+
+from fastapi import Depends
+from fastapi import Request as HttpRequest
+
+from callcontrol.conductor import Told
+from callcontrol.core.model import TransferId
+from callcontrol.ports import Request, Store, TransferRow
+
+
+class Transfers(Protocol):
+    """The switchboard, as the API sees it."""
+
+    @property
+    def ready(self) -> bool: ...
+
+    async def request(self, request: Request) -> TransferRow:
+        """Raises UnknownError, ChannelUnknownError, ChannelBusyError, KeyReusedError, PortError."""
+        ...
+
+    async def cancel(self, transfer_id: TransferId, *, follow_up: bool) -> bool: ...
+
+    async def handoff_finished(self, transfer_id: TransferId) -> bool: ...
+
+    def phases(self, transfer_id: TransferId, after: int = 0) -> AsyncIterator[Told]: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Service:
+    transfers: Transfers
+    store: Store
+    linked: Callable[[], bool]  # to the switch
+    closing: asyncio.Event = field(default_factory=asyncio.Event)  # ends the event streams
+    keep_alive_s: float = 15.0
+
+
+def _service(request: HttpRequest) -> Service:
+    service = request.app.state.service
+    assert isinstance(service, Service)  # noqa: S101 - create_api put it there
+    return service
+
+
+Served = Annotated[Service, Depends(_service)]
