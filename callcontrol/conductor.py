@@ -8,18 +8,19 @@ keeps the next event waiting; what goes wrong with one comes back as an event.
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import structlog
 
 from callcontrol.core import cleaning, routing
 from callcontrol.core import events as e
 from callcontrol.core.followup import FollowUp, follow_up
-from callcontrol.core.model import Bot, Call, ChannelId, HandoffStyle, LegRecord, Step, TransferId
+from callcontrol.core.model import Bot, Call, ChannelId, LegRecord, Step, TransferId
 from callcontrol.core.transfer import State, Transfer
+from callcontrol.narration import Narration
+from callcontrol.overview import Overview
 from callcontrol.ports import (
     CallerId,
     ChannelUnknownError,
@@ -38,7 +39,6 @@ from callcontrol.ports import (
 log = structlog.get_logger(__name__)
 
 STORE_RETRY_S = (0.05, 0.2, 0.5, 1.0)  # then the last one again and again
-SPEECH_PATIENCE_S = 5.0
 RESOLVE_TRIES = 4
 
 
@@ -51,44 +51,6 @@ class Ports:
     speech: Speech | None
     clock: Clock
     on_outcome: Callable[[], None]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
-    """Something the bot was told. `seq` counts from 1 within the transfer."""
-
-    seq: int
-    at: datetime
-    phase: e.Phase
-    detail: str
-
-
-LAST_PHASES = (e.Phase.MISSED, e.Phase.ENDED)
-
-
-class Narration:
-    """What the bot has been told so far, and what comes."""
-
-    def __init__(self) -> None:
-        self._told: list[Told] = []
-        self._more = asyncio.Event()
-
-    def tell(self, command: e.TellBot, at: datetime) -> None:
-        told = Told(seq=len(self._told) + 1, at=at, phase=command.phase, detail=command.detail)
-        self._told.append(told)
-        self._more.set()
-        self._more = asyncio.Event()
-
-    async def follow(self, after: int = 0) -> AsyncIterator[Told]:
-        """Everything after number `after`, until the last phase."""
-        while True:
-            more = self._more
-            for told in self._told[after:]:
-                yield told
-                after = told.seq
-                if told.phase in LAST_PHASES:
-                    return
-            await more.wait()
 
 
 def settings_of(bot: Bot) -> e.Settings:
@@ -132,9 +94,9 @@ class Conductor:
         self._in_turn = False
         self._last_at: datetime | None = None
         self._records: dict[ChannelId, LegRecord] = {}
-        self._sounds: dict[str, asyncio.Task[Path | None]] = {}
         self._log = log.bind(transfer=transfer_id)
         self._row: TransferRow
+        self._overview: Overview
 
     # --- the outside
 
@@ -154,21 +116,27 @@ class Conductor:
 
     def begin(self, row: TransferRow, asked: e.TransferRequested) -> None:
         """Start from a request that the store already has as the first journal entry."""
-        self._row, self._seq, self._last_at = row, 1, row.requested_at
+        self._take(row)
+        self._seq, self._last_at = 1, row.requested_at
         commands = self._machine.receive(asked, row.requested_at)
         self._obey(commands, row.requested_at)
         self._spawn(self._check_lead())
-        self._prepare_speech()
+        self._overview.prepare()
 
     def resume(self, row: TransferRow, entries: Sequence[Entry]) -> None:
         """Start from the journal of an earlier process; a LinkRestored gets it going again."""
-        self._row, self._seq = row, entries[-1].seq
+        self._take(row)
+        self._seq = entries[-1].seq
         self._machine = replayed(entries, self.narration)
         self._last_at = entries[-1].at
         self._records = {leg.id: leg.record for leg in self._machine.legs.values()}
         self.post(e.LinkLost())
         if row.outcome is None:
-            self._prepare_speech()
+            self._overview.prepare()
+
+    def _take(self, row: TransferRow) -> None:
+        self._row = row
+        self._overview = Overview(self._ports.speech, row, bot_speaks=self.call.bot is not None)
 
     async def run(self) -> None:
         """Until the transfer is closed."""
@@ -182,7 +150,8 @@ class Conductor:
                 self._set_timer()
         finally:
             self._stop_timer()
-            for task in (*self._tasks, *self._sounds.values()):
+            self._overview.stop()
+            for task in self._tasks:
                 task.cancel()
 
     # --- a turn
@@ -377,7 +346,7 @@ class Conductor:
                 self.post(e.JoinFailed(channel=channel, why=str(error)))
 
     async def _brief(self, channel: ChannelId) -> None:
-        sound = await self._sound(self._row.summary)
+        sound = await self._overview.summary()
         if sound is not None:
             with contextlib.suppress(PortError):
                 await self._ports.pbx.brief(channel, sound)
@@ -385,9 +354,7 @@ class Conductor:
         self.post(e.LegBriefed(channel=channel))
 
     async def _announce(self, lead: ChannelId) -> None:
-        texts = (self._row.summary, self._row.bot.closing_line)
-        sounds = [sound for text in texts if (sound := await self._sound(text)) is not None]
-        if sounds:
+        if sounds := await self._overview.summary_and_closing():
             with contextlib.suppress(PortError):
                 await self._ports.pbx.announce(self.id, lead, sounds)
                 return
@@ -401,38 +368,6 @@ class Conductor:
             self.post(e.LeadHungUp(channel=self.call.lead))
         except PortError as error:
             self._log.warning("the lead's channel could not be checked", error=str(error))
-
-    # --- speech
-
-    def _prepare_speech(self) -> None:
-        """Have the sound files ready by the time somebody accepts."""
-        bot = self._row.bot
-        if bot.handoff is HandoffStyle.INTRODUCE and self.call.bot is not None:
-            return  # the bot speaks itself; should it be lost, the files are made then
-        self._speak(self._row.summary)
-        if bot.handoff is not HandoffStyle.WHISPER:
-            self._speak(bot.closing_line)
-
-    async def _sound(self, text: str) -> Path | None:
-        with contextlib.suppress(TimeoutError):
-            return await asyncio.wait_for(asyncio.shield(self._speak(text)), SPEECH_PATIENCE_S)
-        self._log.warning("the speech command was too slow, going on without it")
-        return None
-
-    def _speak(self, text: str) -> asyncio.Task[Path | None]:
-        task = self._sounds.get(text)
-        if task is None:
-            task = self._sounds[text] = asyncio.create_task(self._render(text))
-        return task
-
-    async def _render(self, text: str) -> Path | None:
-        if self._ports.speech is None or not text:
-            return None
-        try:
-            return await self._ports.speech.render(text)
-        except PortError as error:
-            self._log.warning("the speech command failed, going on without it", error=str(error))
-            return None
 
 
 def _new_channel_id() -> ChannelId:

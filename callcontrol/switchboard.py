@@ -10,11 +10,12 @@ from typing import Any
 
 import structlog
 
-from callcontrol.conductor import Conductor, Narration, Ports, Told, replayed, settings_of
+from callcontrol.conductor import Conductor, Ports, replayed, settings_of
 from callcontrol.core import cleaning
 from callcontrol.core import events as e
 from callcontrol.core.model import AgentId, BotId, Call, ChannelId, LeadId, TransferId
 from callcontrol.core.transfer import UNDECIDED, State
+from callcontrol.narration import Narration, Told
 from callcontrol.ports import (
     ChannelBusyError,
     Clock,

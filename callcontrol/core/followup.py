@@ -48,13 +48,12 @@ class FollowUp:
 
 
 def follow_up(outcome: Outcome, *, lead: Lead, bot: Bot, assigned: Agent | None, now: datetime) -> FollowUp:
-    match outcome:
-        case Connected():
-            actions, body = bot.on_connected, _connected_text(outcome, lead)
-        case Missed(follow_up=False):
-            return FollowUp(cancel_cadence=bot.on_missed.cancel_cadence)
-        case Missed():
-            actions, body = bot.on_missed, _missed_text(outcome, lead)
+    if isinstance(outcome, Connected):
+        actions, body = bot.on_connected, _connected_text(outcome, lead)
+    elif outcome.follow_up:
+        actions, body = bot.on_missed, _missed_text(outcome, lead)
+    else:
+        return FollowUp(cancel_cadence=bot.on_missed.cancel_cadence)
     texts, warnings = _texts(actions, body, assigned, bot.owner)
     return FollowUp(
         texts=texts,

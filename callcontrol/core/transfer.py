@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import cast
 
 from callcontrol.core import events as e
 from callcontrol.core.leg import UNANSWERED, LegState, LiveLeg
@@ -96,10 +97,6 @@ class Transfer:
     def next_deadline(self) -> datetime | None:
         """When a TimePassed is due; none while only the outside can move the transfer."""
         return min((at for at, _ in self._deadlines()), default=None)
-
-    @property
-    def call(self) -> Call:
-        return self._call
 
     @property
     def closed(self) -> bool:
@@ -263,30 +260,27 @@ class Transfer:
             self._give_up_winner()
 
     def _give_up_winner(self) -> None:
-        if self.winner is not None:
-            self._order_away(self.winner, e.Why.JOIN_FAILED)
-            self.winner, self._briefing, self.state = None, False, State.RINGING
+        self._order_away(self._taker, e.Why.JOIN_FAILED)
+        self.winner, self._briefing, self.state = None, False, State.RINGING
 
     def _handoff_finished(self, _: e.HandoffFinished) -> None:
         self._connected()
 
     def _connected(self) -> None:
-        if self.winner is None or self.state not in (State.JOINING, State.HANDING_OFF):
-            return
         self.state = State.CONNECTED
-        self.winner.record = replace(self.winner.record, fate=LegFate.ANSWERED)
+        taker = self._taker
+        taker.record = replace(taker.record, fate=LegFate.ANSWERED)
         if self._bot_alive and self._call.bot is not None:
             self._do(e.ReleaseBot(channel=self._call.bot))
-        record = self.winner.record
-        self._finish(Connected(by=_CONNECTED_BY[record.step], leg=record.leg))
-        self._tell(e.Phase.CONNECTED, record.leg.label)
+        leg = taker.record.leg
+        self._finish(Connected(by=_CONNECTED_BY[taker.record.step], leg=leg))
+        self._tell(e.Phase.CONNECTED, leg.label)
 
     # --- endings
 
     def _lead_hung_up(self, _: e.LeadHungUp) -> None:
         if self.state is State.CONNECTED:
-            if self.winner is not None:
-                self._order_away(self.winner, e.Why.CALL_OVER)
+            self._order_away(self._taker, e.Why.CALL_OVER)
             self._end()
         else:
             self._miss(MissedBecause.LEAD_HUNG_UP)
@@ -447,11 +441,9 @@ class Transfer:
             self._order_away(leg, why)
 
     def _joining_overdue(self) -> None:
-        if self.state is not State.JOINING:
-            return
-        if self._briefing and self.winner is not None:
+        if self._briefing:
             self._briefing = False  # the overview took too long; the lead has waited enough
-            self._brief_or_join(self.winner)
+            self._brief_or_join(self._taker)
         else:
             self._give_up_winner()
 
@@ -473,6 +465,11 @@ class Transfer:
 
     def _alive(self) -> list[LiveLeg]:
         return [leg for leg in self.legs.values() if not leg.gone]
+
+    @property
+    def _taker(self) -> LiveLeg:
+        """The winner, in the states that have one: JOINING, HANDING_OFF and CONNECTED."""
+        return cast(LiveLeg, self.winner)
 
     def _order_away(self, leg: LiveLeg, why: e.Why) -> None:
         """Hang the leg up. A repeat keeps the first reason for the record."""
