@@ -1,0 +1,224 @@
+"""directory.yaml into the database, in one transaction."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+
+from callcontrol.adapters.sql import directory as stored
+from callcontrol.adapters.sql import leads
+from callcontrol.adapters.sql import schema as s
+from callcontrol.adapters.sql.changes import differs, lead_line, lines
+from callcontrol.adapters.sql.statements import upsert
+from callcontrol.core.model import Agent, AgentId, Bot, Directory, Endpoint, Lead, OutcomeActions
+from callcontrol.ports import UnknownError
+
+_BATCH = 500  # SQLite allows 32,766 values in a statement, older builds 999
+
+
+def apply(connection: Connection, directory: Directory, now: datetime) -> tuple[str, ...]:
+    """Raises UnknownError where a pool, rule or lead names what the directory does not have."""
+    _check(directory)
+    version = connection.scalars(select(s.directory.c.version).with_for_update()).one()
+    old = stored.read(connection, version)
+    changes = lines(old, directory)
+    if changes:
+        connection.execute(delete(s.rule))
+        connection.execute(delete(s.pool_member))
+        _put_agents(connection, old, directory, now)
+        _put_pools(connection, old, directory)
+        _put_bots(connection, old, directory, now)
+    if changes or _reordered(old, directory):
+        _put_order(connection, directory)
+        connection.execute(update(s.directory).values(version=s.directory.c.version + 1))
+    return (*changes, *_put_leads(connection, directory.leads))
+
+
+def set_available(connection: Connection, agent_id: AgentId, available: bool) -> None:
+    statement = update(s.agent).where(s.agent.c.id == agent_id, s.agent.c.removed_at.is_(None))
+    if connection.execute(statement, {"available": available}).rowcount == 0:
+        raise UnknownError("agent", agent_id)
+
+
+def _check(directory: Directory) -> None:
+    agents = {agent.id for agent in directory.agents}
+    pools = {pool.id for pool in directory.pools}
+    assigned = [lead.assigned_agent_id for lead in directory.leads if lead.assigned_agent_id is not None]
+    members = [member for pool in directory.pools for member in pool.agent_ids]
+    for agent_id in (*members, *assigned):
+        if agent_id not in agents:
+            raise UnknownError("agent", agent_id)
+    for rule in directory.rules:
+        if rule.pool_id not in pools:
+            raise UnknownError("pool", rule.pool_id)
+
+
+def _put_agents(connection: Connection, old: stored.Known, new: Directory, now: datetime) -> None:
+    added = [agent for agent in new.agents if agent.id not in old.agents]
+    changed = [a for a in new.agents if a.id in old.agents and differs(old.agents[a.id], a)]
+    dialect = connection.dialect.name
+    _run(connection, upsert(dialect, s.agent), map(_agent_values, added))
+    _run(connection, upsert(dialect, s.agent, frozenset({"available"})), map(_agent_values, changed))
+    _mark_removed(connection, s.agent, old.agents.keys() - {agent.id for agent in new.agents}, now)
+    written = (*added, *changed)
+    for table in (s.agent_endpoint, s.schedule_window):
+        _clear(connection, table, "agent_id", [agent.id for agent in written])
+    _run(
+        connection,
+        insert(s.agent_endpoint),
+        (
+            {"agent_id": agent.id, "position": n, **_endpoint_values(endpoint)}
+            for agent in written
+            for n, endpoint in enumerate(agent.endpoints, start=1)
+        ),
+    )
+    _run(
+        connection,
+        insert(s.schedule_window),
+        (
+            {
+                "agent_id": agent.id,
+                "position": n,
+                "weekday": window.weekday,
+                "start_min": window.start_min,
+                "end_min": window.end_min,
+            }
+            for agent in written
+            for n, window in enumerate(agent.schedule, start=1)
+        ),
+    )
+
+
+def _put_pools(connection: Connection, old: stored.Known, new: Directory) -> None:
+    """Rules and members have been deleted before: they are all written anew."""
+    gone = old.pools.keys() - {pool.id for pool in new.pools}
+    _clear(connection, s.pool, "id", gone)
+    pools = ({"id": pool.id, "position": n, "name": pool.name} for n, pool in enumerate(new.pools, start=1))
+    _run(connection, upsert(connection.dialect.name, s.pool), pools)
+    _run(
+        connection,
+        insert(s.pool_member),
+        (
+            {"pool_id": pool.id, "position": n, "agent_id": agent_id}
+            for pool in new.pools
+            for n, agent_id in enumerate(pool.agent_ids, start=1)
+        ),
+    )
+    _run(
+        connection,
+        insert(s.rule),
+        (
+            {
+                "position": n,
+                "name": rule.name,
+                "conditions": {fact: list(values) for fact, values in rule.when.items()},
+                "pool_id": rule.pool_id,
+            }
+            for n, rule in enumerate(new.rules, start=1)
+        ),
+    )
+
+
+def _put_bots(connection: Connection, old: stored.Known, new: Directory, now: datetime) -> None:
+    written = [bot for bot in new.bots if bot.id not in old.bots or differs(old.bots[bot.id], bot)]
+    _run(connection, upsert(connection.dialect.name, s.bot), map(_bot_values, written))
+    _mark_removed(connection, s.bot, old.bots.keys() - {bot.id for bot in new.bots}, now)
+    _clear(connection, s.bot_fallback, "bot_id", [bot.id for bot in written])
+    _run(
+        connection,
+        insert(s.bot_fallback),
+        (
+            {"bot_id": bot.id, "position": n, "label": fallback.label, **_endpoint_values(fallback.endpoint)}
+            for bot in written
+            for n, fallback in enumerate(bot.fallbacks, start=1)
+        ),
+    )
+
+
+def _reordered(old: stored.Known, new: Directory) -> bool:
+    return [*old.agents, *old.bots] != [*(a.id for a in new.agents), *(b.id for b in new.bots)]
+
+
+def _put_order(connection: Connection, new: Directory) -> None:
+    for table, ids in ((s.agent, [a.id for a in new.agents]), (s.bot, [b.id for b in new.bots])):
+        statement = update(table).where(table.c.id == bindparam("of"))
+        _run(connection, statement, ({"of": key, "position": n} for n, key in enumerate(ids, start=1)))
+
+
+def _put_leads(connection: Connection, given: Sequence[Lead]) -> tuple[str, ...]:
+    said = []
+    for start in range(0, len(given), _BATCH):
+        batch = given[start : start + _BATCH]
+        rows = connection.execute(
+            select(*leads.LEAD_COLUMNS).where(s.lead.c.id.in_([lead.id for lead in batch]))
+        )
+        old = {lead.id: lead for lead in map(leads.lead_of, rows)}
+        changed = [lead for lead in batch if old.get(lead.id) != lead]
+        _run(connection, upsert(connection.dialect.name, s.lead), map(leads.values, changed))
+        said += [lead_line(old.get(lead.id), lead) for lead in changed]
+    return tuple(said)
+
+
+def _run(connection: Connection, statement: Any, rows: Iterable[dict[str, Any]]) -> None:
+    listed = list(rows)
+    if listed:
+        connection.execute(statement, listed)
+
+
+def _clear(connection: Connection, table: Table, column: str, keys: Collection[str]) -> None:
+    statement = delete(table).where(table.c[column] == bindparam("of"))
+    _run(connection, statement, ({"of": key} for key in keys))
+
+
+def _mark_removed(connection: Connection, table: Table, ids: Iterable[str], now: datetime) -> None:
+    statement = update(table).where(table.c.id == bindparam("of"))
+    _run(connection, statement, ({"of": key, "removed_at": now} for key in ids))
+
+
+def _agent_values(agent: Agent) -> dict[str, Any]:
+    return {
+        "id": agent.id,
+        "position": 0,
+        "name": agent.name,
+        "active": agent.active,
+        "available": agent.available,
+        "zone": ZoneInfo(str(agent.zone)).key,
+        "phone": agent.phone,
+        "removed_at": None,
+    }
+
+
+def _bot_values(bot: Bot) -> dict[str, Any]:
+    return {
+        "id": bot.id,
+        "position": 0,
+        "name": bot.name,
+        "pattern": bot.pattern,
+        "ring_timeout_s": bot.ring_timeout_s,
+        "accept_timeout_s": bot.accept_timeout_s,
+        "handoff": bot.handoff,
+        "handoff_limit_s": bot.handoff_limit_s,
+        "closing_line": bot.closing_line,
+        "fallback_all_at_once": bot.fallback_all_at_once,
+        "missed_goto": bot.missed_goto,
+        "owner_name": None if bot.owner is None else bot.owner.name,
+        "owner_phone": None if bot.owner is None else bot.owner.phone,
+        "removed_at": None,
+        **_action_values("on_connected", bot.on_connected),
+        **_action_values("on_missed", bot.on_missed),
+    }
+
+
+def _action_values(prefix: str, actions: OutcomeActions) -> dict[str, bool]:
+    return {
+        f"{prefix}_cancel_cadence": actions.cancel_cadence,
+        f"{prefix}_notify_agent": actions.notify_agent,
+        f"{prefix}_notify_owner": actions.notify_owner,
+        f"{prefix}_create_task": actions.create_task,
+    }
+
+
+def _endpoint_values(endpoint: Endpoint) -> dict[str, Any]:
+    return {"kind": endpoint.kind, "address": endpoint.address, "accept_by": endpoint.accept_by}

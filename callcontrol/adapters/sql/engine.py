@@ -1,0 +1,91 @@
+"""A SQLAlchemy engine from a URL, set up so that what is committed is on disk and nothing waits for ever."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine import URL
+
+WAIT_MS = 4000  # for a lock, a statement, a connection: less than the store's own limit
+
+_DRIVERS = {
+    "sqlite": "sqlite",
+    "sqlite+pysqlite": "sqlite",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
+
+_SQLITE_PRAGMAS = (
+    f"PRAGMA busy_timeout = {WAIT_MS}",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+)
+
+
+def parse(url: str) -> URL:
+    """Raises ValueError for a database that is not supported."""
+    parsed = make_url(url)
+    driver = _DRIVERS.get(parsed.drivername)
+    if driver is None:
+        raise ValueError(f"a database of kind {parsed.drivername!r}: use sqlite:///PATH or postgresql://...")
+    if driver == "sqlite" and parsed.database in {None, "", ":memory:"}:
+        raise ValueError("a SQLite database needs a file: sqlite:///PATH")
+    return parsed.set(drivername=driver)
+
+
+def make_engine(url: str, connections: int) -> Engine:
+    """At most `connections` at once. Nothing is opened yet."""
+    parsed = parse(url)
+    common: dict[str, Any] = {
+        "pool_size": connections,
+        "max_overflow": 0,
+        "pool_timeout": WAIT_MS / 1000,
+        "hide_parameters": True,  # names and numbers stay out of error texts
+    }
+    if parsed.drivername == "sqlite":
+        engine = create_engine(parsed, **common, connect_args={"timeout": WAIT_MS / 1000})
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    limits = {
+        "connect_timeout": str(WAIT_MS // 1000),
+        "tcp_user_timeout": str(WAIT_MS),
+        "keepalives_idle": "10",
+        "keepalives_interval": "5",
+        "keepalives_count": "3",
+        "application_name": "callcontrol",
+    }
+    given = parsed.query
+    arguments = {name: value for name, value in limits.items() if name not in given}
+    engine = create_engine(parsed, **common, pool_pre_ping=True, connect_args=arguments)
+    event.listen(engine, "connect", _set_up_postgresql)
+    return engine
+
+
+def reading(engine: Engine) -> Engine:
+    """The same engine, for questions which only read: each sees one state of the database."""
+    if engine.dialect.name == "sqlite":
+        return engine.execution_options(readonly=True)
+    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver begins no transaction by itself: see _begin_sqlite
+    for pragma in _SQLITE_PRAGMAS:
+        connection.execute(pragma).close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """A write takes the lock before it reads: else two read-modify-writes lose one of them in silence."""
+    readonly = connection.get_execution_options().get("readonly", False)
+    connection.exec_driver_sql("BEGIN" if readonly else "BEGIN IMMEDIATE")
+
+
+def _set_up_postgresql(connection: Any, _record: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SET statement_timeout = {WAIT_MS}; SET lock_timeout = {WAIT_MS};"
+            f" SET idle_in_transaction_session_timeout = {WAIT_MS}; SET timezone = 'UTC'"
+        )
+    connection.commit()

@@ -1,0 +1,53 @@
+"""Where the database's exceptions end: outside there is only StoreError."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionError
+
+from callcontrol.ports import StoreError
+
+# SQLite calls a missing table an OperationalError too: only these may pass by themselves.
+_SQLITE_PASSING = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Any exception of SQLAlchemy or a driver becomes a StoreError.
+
+    Its text is the first line the database said: the lines after it may quote a row, and a row may
+    be about a person. For the same reason the exception itself is not chained.
+    """
+    try:
+        yield
+    except SQLAlchemyError as exc:
+        raise StoreError(f"database: {_first_line(exc)}", retryable=passing(exc)) from None
+
+
+def passing(exc: SQLAlchemyError) -> bool:
+    """The same again may succeed."""
+    if isinstance(exc, NoConnectionError):
+        return True
+    if not isinstance(exc, DBAPIError):
+        return False
+    if isinstance(exc.orig, sqlite3.Error):
+        code = getattr(exc.orig, "sqlite_errorcode", None)
+        return code is not None and code & 0xFF in _SQLITE_PASSING
+    return exc.connection_invalidated or isinstance(exc, OperationalError | InterfaceError)
+
+
+def _first_line(exc: SQLAlchemyError) -> str:
+    cause = exc.orig if isinstance(exc, DBAPIError) and exc.orig is not None else exc
+    return (str(cause).splitlines() or [""])[0] or type(cause).__name__

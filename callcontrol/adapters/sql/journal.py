@@ -1,0 +1,151 @@
+"""The journal of a transfer, and its legs."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select
+
+from callcontrol.adapters.sql import schema as s
+from callcontrol.adapters.sql.codec import decode, encode
+from callcontrol.adapters.sql.statements import insert_once, upsert
+from callcontrol.core.model import (
+    AcceptBy,
+    AgentId,
+    ChannelId,
+    Endpoint,
+    EndpointKind,
+    Leg,
+    LegFate,
+    LegRecord,
+    StepKind,
+    TransferId,
+)
+from callcontrol.ports import Entry, StoreError
+
+_COLUMNS = (
+    s.journal.c.transfer_id,
+    s.journal.c.seq,
+    s.journal.c.at,
+    s.journal.c.type,
+    s.journal.c.payload,
+)
+_OF = select(*_COLUMNS).where(s.journal.c.transfer_id == bindparam("sought")).order_by(s.journal.c.seq)
+_OF_UNCLOSED = (
+    select(*_COLUMNS)
+    .join(s.transfer, s.transfer.c.id == s.journal.c.transfer_id)
+    .where(s.transfer.c.closed_at.is_(None))
+    .order_by(s.journal.c.transfer_id, s.journal.c.seq)
+)
+_LEGS_OF = (
+    select(s.leg)
+    .where(s.leg.c.transfer_id == bindparam("sought"))
+    .order_by(s.leg.c.attempt, s.leg.c.dialled_at, s.leg.c.id)
+)
+
+
+def append(connection: Connection, transfer_id: TransferId, entries: Sequence[Entry]) -> bool:
+    """False where every entry was there already.
+
+    Raises StoreError where another entry has its place: two daemons run one transfer, or a bug.
+    """
+    if not entries:
+        return True
+    rows = []
+    for entry in entries:
+        kind, payload = encode(entry.event)
+        rows.append(
+            {
+                "transfer_id": transfer_id,
+                "seq": entry.seq,
+                "at": entry.at,
+                "type": kind,
+                "payload": payload,
+            }
+        )
+    added = connection.execute(insert_once(connection.dialect.name, s.journal), rows).rowcount
+    if added == len(entries):
+        return True
+    stored = {entry.seq: entry for entry in entries_of(connection, transfer_id)}
+    for entry in entries:
+        if stored[entry.seq] != entry:
+            raise StoreError(
+                f"transfer {transfer_id} already has another entry {entry.seq} in its journal",
+                retryable=False,
+            )
+    return added > 0
+
+
+def entries_of(connection: Connection, transfer_id: TransferId) -> tuple[Entry, ...]:
+    return tuple(_entry(row) for row in connection.execute(_OF, {"sought": transfer_id}))
+
+
+def of_unclosed(connection: Connection) -> Mapping[str, tuple[Entry, ...]]:
+    found: defaultdict[str, list[Entry]] = defaultdict(list)
+    for row in connection.execute(_OF_UNCLOSED):
+        found[row.transfer_id].append(_entry(row))
+    return defaultdict(tuple, {key: tuple(entries) for key, entries in found.items()})
+
+
+def put_legs(connection: Connection, transfer_id: TransferId, legs: Iterable[LegRecord]) -> None:
+    rows = [_leg_values(transfer_id, record) for record in legs]
+    if rows:
+        connection.execute(upsert(connection.dialect.name, s.leg), rows)
+
+
+def legs_of(connection: Connection, transfer_id: TransferId) -> tuple[LegRecord, ...]:
+    return tuple(_leg_record(row) for row in connection.execute(_LEGS_OF, {"sought": transfer_id}))
+
+
+def _entry(row: Any) -> Entry:
+    return Entry(seq=row.seq, at=row.at, event=decode(row.type, row.payload))
+
+
+def _leg_values(transfer_id: TransferId, record: LegRecord) -> dict[str, Any]:
+    leg = record.leg
+    return {
+        "id": leg.id,
+        "transfer_id": transfer_id,
+        "agent_id": leg.agent_id,
+        "label": leg.label,
+        "kind": leg.endpoint.kind,
+        "address": leg.endpoint.address,
+        "accept_by": leg.endpoint.accept_by,
+        "attempt": record.attempt,
+        "step": record.step,
+        "dialled_at": record.dialled_at,
+        "ringing_at": record.ringing_at,
+        "answered_at": record.answered_at,
+        "accepted_at": record.accepted_at,
+        "joined_at": record.joined_at,
+        "ended_at": record.ended_at,
+        "fate": record.fate,
+        "cause": record.cause,
+    }
+
+
+def _leg_record(row: Any) -> LegRecord:
+    return LegRecord(
+        leg=leg_of(row),
+        attempt=row.attempt,
+        step=StepKind(row.step),
+        dialled_at=row.dialled_at,
+        ringing_at=row.ringing_at,
+        answered_at=row.answered_at,
+        accepted_at=row.accepted_at,
+        joined_at=row.joined_at,
+        ended_at=row.ended_at,
+        fate=None if row.fate is None else LegFate(row.fate),
+        cause=row.cause,
+    )
+
+
+def leg_of(row: Any) -> Leg:
+    return Leg(
+        id=ChannelId(row.id),
+        agent_id=None if row.agent_id is None else AgentId(row.agent_id),
+        label=row.label,
+        endpoint=Endpoint(
+            kind=EndpointKind(row.kind), address=row.address, accept_by=AcceptBy(row.accept_by)
+        ),
+    )

@@ -1,0 +1,286 @@
+"""Every table. A change here needs a migration; a test holds the two together.
+
+Agents and bots are never deleted, only marked removed: transfers refer to them. Columns that name
+an agent in history (`leg`, `task`, `lead`) have no foreign key, so that agents and leads may one day
+come from a site's own tables, and a stale id never refuses a live call.
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from callcontrol.adapters.sql.instants import Instant
+
+VERSION_TABLE = "callcontrol_schema"  # not Alembic's own name: a database may be shared
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_SERIAL = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts only an INTEGER PRIMARY KEY
+
+
+def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+
+
+def _endpoint() -> tuple[Column[str], ...]:
+    return (
+        Column("kind", Text, nullable=False),
+        Column("address", Text, nullable=False),
+        Column("accept_by", Text, nullable=False),
+    )
+
+
+# --- who and what routing knows
+
+directory = Table(
+    "directory",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # one row, 1
+    Column("version", BigInteger, nullable=False),  # grows with every change but an agent's toggle
+)
+
+agent = Table(
+    "agent",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("available", Boolean, nullable=False),  # the agent's own toggle
+    Column("zone", Text, nullable=False),  # IANA; schedules are wall time
+    Column("phone", Text),
+    Column("removed_at", Instant),
+    Index(  # each database written as the queries will be, or it does not see that the index fits
+        "ix_agent_on_duty",
+        "id",
+        sqlite_where=text("active = 1 AND available = 1 AND removed_at IS NULL"),
+        postgresql_where=text("active AND available AND removed_at IS NULL"),
+    ),
+)
+
+agent_endpoint = Table(
+    "agent_endpoint",
+    metadata,
+    Column("agent_id", ForeignKey(agent.c.id), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    *_endpoint(),
+)
+
+schedule_window = Table(
+    "schedule_window",
+    metadata,
+    Column("agent_id", ForeignKey(agent.c.id), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("weekday", Integer, nullable=False),  # 0 is Monday
+    Column("start_min", Integer, nullable=False),
+    Column("end_min", Integer, nullable=False),
+)
+
+pool = Table(
+    "pool",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+)
+
+pool_member = Table(
+    "pool_member",
+    metadata,
+    Column("pool_id", ForeignKey(pool.c.id), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("agent_id", ForeignKey(agent.c.id), nullable=False),
+)
+
+rule = Table(
+    "rule",
+    metadata,
+    Column("position", Integer, primary_key=True, autoincrement=False),  # the first match wins
+    Column("name", Text, nullable=False),
+    Column("conditions", JSON, nullable=False),  # fact -> the values it may have
+    Column("pool_id", ForeignKey(pool.c.id), nullable=False),
+)
+
+_ACTIONS = ("cancel_cadence", "notify_agent", "notify_owner", "create_task")
+
+bot = Table(
+    "bot",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("pattern", Text, nullable=False),
+    Column("ring_timeout_s", Float, nullable=False),
+    Column("accept_timeout_s", Float, nullable=False),
+    Column("handoff", Text, nullable=False),
+    Column("handoff_limit_s", Float, nullable=False),
+    Column("closing_line", Text, nullable=False),
+    Column("fallback_all_at_once", Boolean, nullable=False),
+    Column("missed_goto", Text, nullable=False),
+    Column("owner_name", Text),
+    Column("owner_phone", Text),
+    *(Column(f"on_connected_{action}", Boolean, nullable=False) for action in _ACTIONS),
+    *(Column(f"on_missed_{action}", Boolean, nullable=False) for action in _ACTIONS),
+    Column("removed_at", Instant),
+)
+
+bot_fallback = Table(
+    "bot_fallback",
+    metadata,
+    Column("bot_id", ForeignKey(bot.c.id), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("label", Text, nullable=False),
+    *_endpoint(),
+)
+
+# --- leads, and what was still planned for them
+
+lead = Table(
+    "lead",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("phone", Text, nullable=False, index=True),
+    Column("email", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("assigned_agent_id", Text),
+    Column("fields", JSON, nullable=False),
+)
+
+cadence_enrolment = Table(
+    "cadence_enrolment",
+    metadata,
+    Column("id", _SERIAL, primary_key=True),
+    Column("lead_id", ForeignKey(lead.c.id), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("state", Text, nullable=False),  # pending, cancelled, done
+    Column("cancelled_at", Instant),
+    Column("cancelled_by", Text),  # a transfer's id
+    Column("why", Text, nullable=False, server_default=""),
+)
+
+cadence_step = Table(
+    "cadence_step",
+    metadata,
+    Column("enrolment_id", ForeignKey(cadence_enrolment.c.id), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("lead_id", ForeignKey(lead.c.id), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("due_at", Instant),
+    Column("state", Text, nullable=False),  # pending, cancelled, done
+    Column("cancelled_at", Instant),
+    Column("cancelled_by", Text),
+    Column("why", Text, nullable=False, server_default=""),
+    _partial("ix_cadence_step_pending", "lead_id", where="state = 'pending'"),
+)
+
+# --- transfers
+
+transfer = Table(
+    "transfer",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("fingerprint", Text, nullable=False),  # of what the key was first used for
+    Column("lead_id", ForeignKey(lead.c.id), nullable=False, index=True),
+    Column("bot_id", ForeignKey(bot.c.id), nullable=False),
+    Column("lead_channel", Text, nullable=False),
+    Column("bot_channel", Text),
+    Column("pbx_started", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("requested_at", Instant, nullable=False, index=True),
+    Column("outcome", Text),  # connected, missed
+    Column("outcome_reason", Text),
+    Column("outcome_leg_id", Text),
+    Column("outcome_follow_up", Boolean),
+    Column("finished_at", Instant),
+    Column("closed_at", Instant),
+    _partial("uq_transfer_live_channel", "lead_channel", where="closed_at IS NULL", unique=True),
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("transfer_id", ForeignKey(transfer.c.id), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("payload", Text, nullable=False),  # JSON
+)
+
+leg = Table(
+    "leg",
+    metadata,
+    Column("id", Text, primary_key=True),  # the channel's unique id
+    Column("transfer_id", ForeignKey(transfer.c.id), nullable=False, index=True),
+    Column("agent_id", Text),
+    Column("label", Text, nullable=False),
+    *_endpoint(),
+    Column("attempt", Integer, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("dialled_at", Instant, nullable=False),
+    Column("ringing_at", Instant),
+    Column("answered_at", Instant),
+    Column("accepted_at", Instant),
+    Column("joined_at", Instant),
+    Column("ended_at", Instant),
+    Column("fate", Text),
+    Column("cause", Text, nullable=False),
+)
+
+# --- what an outcome brings with it
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", _SERIAL, primary_key=True),
+    Column("dedupe_key", Text, nullable=False, unique=True),
+    Column("transfer_id", ForeignKey(transfer.c.id), nullable=False, index=True),
+    Column("recipient", Text, nullable=False),  # agent, owner
+    Column("to", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("state", Text, nullable=False),  # queued, claimed, sent, parked
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", Instant, nullable=False),  # nobody takes it before
+    Column("lease_until", Instant),  # claimed: until then it is the claimer's
+    Column("last_error", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("sent_at", Instant),
+    _partial("ix_outbox_due", "next_at", where="state IN ('queued', 'claimed')"),
+    _partial("ix_outbox_unsent_to", "to", "id", where="state IN ('queued', 'claimed')"),
+)
+
+task = Table(
+    "task",
+    metadata,
+    Column("id", _SERIAL, primary_key=True),
+    Column("transfer_id", ForeignKey(transfer.c.id), nullable=False),
+    Column("kind", Text, nullable=False),  # call_back
+    Column("lead_id", ForeignKey(lead.c.id), nullable=False, index=True),
+    Column("title", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("owner_agent_id", Text),
+    Column("created_at", Instant, nullable=False, index=True),
+    Column("due_at", Instant, nullable=False),
+    Column("state", Text, nullable=False),  # open
+    UniqueConstraint("transfer_id", "kind"),
+)

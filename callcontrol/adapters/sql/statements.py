@@ -1,0 +1,30 @@
+"""Inserts that may be repeated. Both databases have them, each in its own dialect."""
+
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+
+@cache
+def insert_once(dialect: str, table: Table) -> Any:
+    """Insert rows, leaving alone those that are there."""
+    return _insert(dialect, table).on_conflict_do_nothing()
+
+
+@cache
+def upsert(dialect: str, table: Table, keep: frozenset[str] = frozenset()) -> Any:
+    """Insert rows, or overwrite those with the same primary key, except the columns to `keep`."""
+    statement = _insert(dialect, table)
+    keys = {column.name for column in table.primary_key}
+    overwritten = {
+        column.name: statement.excluded[column.name]
+        for column in table.columns
+        if column.name not in keys | keep
+    }
+    return statement.on_conflict_do_update(index_elements=sorted(keys), set_=overwritten)
+
+
+def _insert(dialect: str, table: Table) -> Any:
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
