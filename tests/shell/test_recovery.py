@@ -1,0 +1,122 @@
+"""The daemon dies, the link is cut, the switch restarts: one outcome each, and no call dropped."""
+
+import pytest
+
+from callcontrol.adapters.simulated import Behaviour
+from callcontrol.adapters.simulated.pbx import Does
+from callcontrol.core.model import Connected, LegFate, Missed, MissedBecause
+from callcontrol.ports import KeyReusedError
+from tests.shell.office import Office, directory, office
+
+RINGS_LONG = Behaviour(does=Does.ANSWERS, after_s=10.0)
+STAYS = Behaviour(does=Does.ANSWERS, after_s=1.0)
+
+
+async def restart(at: Office) -> None:
+    at.open_switchboard()
+    await at.until_ready()
+    await at.passes(0.1)
+
+
+async def test_a_daemon_that_comes_back_finds_the_phone_still_ringing(tmp_path):
+    async with office(tmp_path, alice=RINGS_LONG) as at:
+        call, transfer = await at.asks()
+        await at.passes(3)
+        await at.dies()
+        await at.clock.advance(3)
+        await restart(at)
+        await at.passes(5)
+        assert at.verbs("ring") == ["ring alice"]
+        at.pbx.hangs_up(call.bot)
+        await at.passes(1)
+        assert isinstance((await at.row(transfer)).outcome, Connected)
+
+
+async def test_a_phone_answered_while_the_daemon_was_dead_is_joined(tmp_path):
+    async with office(tmp_path, alice=RINGS_LONG) as at:
+        call, transfer = await at.asks()
+        await at.passes(3)
+        await at.dies()
+        await at.clock.advance(10)
+        assert at.pbx.talking(call.lead) == {call.bot}
+        await restart(at)
+        assert (await at.legs(transfer))["alice"].joined_at is not None
+
+
+@pytest.mark.parametrize("after", [0.0, 0.005, 0.5, 1.0, 1.002, 1.2, 3.0])
+async def test_whenever_the_daemon_dies_there_is_one_outcome_and_the_call_lives(tmp_path, after):
+    people = directory(fallbacks=())
+    async with office(tmp_path, people=people, alice=STAYS, bob=STAYS) as at:
+        call, transfer = await at.asks()
+        await at.passes(after)
+        await at.dies()
+        await at.clock.advance(2)
+        assert call.lead in at.pbx.channels
+        await restart(at)
+        await at.passes(10)
+        await at.switchboard.handoff_finished(transfer)
+        await at.passes(10)
+        assert isinstance((await at.row(transfer)).outcome, Connected)
+        assert call.lead in at.pbx.channels
+        texts = await at.store.claim_texts(10, at.clock.now(), 30)
+        assert len(texts) == 2
+
+
+async def test_a_link_cut_and_restored_changes_nothing_for_the_phones(tmp_path):
+    async with office(tmp_path, alice=RINGS_LONG) as at:
+        _, transfer = await at.asks()
+        await at.passes(3)
+        at.pbx.loses_link()
+        await at.passes(9)
+        at.pbx.regains_link()
+        await at.passes(0.1)
+        assert at.verbs("ring") == ["ring alice"]
+        assert (await at.legs(transfer))["alice"].joined_at is not None
+
+
+async def test_a_switch_that_restarted_means_missed_with_task_and_texts(tmp_path):
+    async with office(tmp_path) as at:
+        _, transfer = await at.asks()
+        await at.passes(3)
+        at.pbx.restarts()
+        await at.passes(2)
+        at.pbx.regains_link()
+        await at.passes(0.1)
+        assert (await at.row(transfer)).outcome == Missed(because=MissedBecause.PBX_RESTARTED)
+        assert len(await at.store.tasks(10)) == 1
+        assert (await at.legs(transfer))["alice"].fate is LegFate.LOST
+        assert at.switchboard.live == 0
+
+
+async def test_a_switch_that_restarted_while_the_daemon_was_dead_is_noticed(tmp_path):
+    async with office(tmp_path) as at:
+        _, transfer = await at.asks()
+        await at.passes(3)
+        await at.dies()
+        at.pbx.restarts()
+        at.pbx.up = True
+        await restart(at)
+        assert (await at.row(transfer)).outcome == Missed(because=MissedBecause.PBX_RESTARTED)
+
+
+async def test_a_key_is_remembered_over_a_restart(tmp_path):
+    async with office(tmp_path) as at:
+        call, transfer = await at.asks(key="k")
+        await at.dies()
+        await restart(at)
+        assert (await at.asks(call, key="k"))[1] == transfer
+        with pytest.raises(KeyReusedError):
+            await at.asks(key="k")
+
+
+async def test_legs_left_over_from_a_finished_transfer_are_hung_up(tmp_path):
+    async with office(tmp_path) as at:
+        _, transfer = await at.asks()
+        await at.passes(1)
+        at.pbx.loses_link()
+        await at.passes(31)
+        assert (await at.row(transfer)).outcome == Missed(because=MissedBecause.PBX_LOST)
+        at.pbx.regains_link()
+        await at.passes(0.1)
+        assert [c for c in at.pbx.channels.values() if c.leg is not None] == []
+        assert at.switchboard.live == 0
