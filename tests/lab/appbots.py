@@ -33,6 +33,7 @@ class AppBot:
     writer: asyncio.StreamWriter
     started_at: float = field(default_factory=time.time)
     speaking: bool = True
+    sending: bool = True  # AudioSocket: False sends nothing at all, not even silence
     closing: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     packets: list[RtpPacket] = field(default_factory=list)  # what it heard
@@ -73,7 +74,7 @@ class AppBots:
         self.conversations: list[AppBot] = []
         self.audiosocket_port = 0
         self.agi_port = 0
-        self.tone_file = ""  # without its extension, as Asterisk wants it
+        self.sounds_dir = ""  # holds bot.sln and silence.sln
         self._wake = wake
         self._servers: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -145,7 +146,8 @@ class AppBots:
         """Send a frame every 20 ms, by the clock: a late wake-up is made up for."""
         start, sent = time.monotonic(), 0
         while not bot.writer.is_closing():
-            bot.writer.write(self._frame if bot.speaking else self._hush)
+            if bot.sending:
+                bot.writer.write(self._frame if bot.speaking else self._hush)
             sent += 1
             await asyncio.sleep(max(0.0, start + sent * FRAME_S - time.monotonic()))
 
@@ -155,8 +157,8 @@ class AppBots:
         bot = self._begin("agi", facts["agi_uniqueid"], writer)
         # Two seconds at a time: Asterisk notices that the script has gone only between commands.
         while not bot.closing:
-            sound = self.tone_file if bot.speaking else "silence/2"
-            writer.write(f'STREAM FILE {sound} ""\n'.encode())
+            sound = "bot" if bot.speaking else "silence"
+            writer.write(f'STREAM FILE {self.sounds_dir}/{sound} ""\n'.encode())
             if not (await reader.readline()).startswith(b"200 result=0"):
                 break
 

@@ -57,12 +57,12 @@ class Instance:
 
     def render(self, settings: Mapping[str, str]) -> None:
         """Write the configuration. `settings` adds to what the instance knows of itself."""
-        for folder in ("etc", "lib", "log", "run", "spool", "moh", "agi-bin"):
+        for folder in ("etc", "lib", "log", "run", "spool", "moh", "data/sounds"):
             (self.dir / folder).mkdir(parents=True, exist_ok=True)
+        self._link_data()
         known = {
             "RUN": str(self.dir),
             "MODULES_DIR": self._installation.modules_dir,
-            "DATA_DIR": self._installation.data_dir,
             "SIP_PORT": str(self.sip_port),
             "AMI_PORT": str(self.ami_port),
             "AMI_SECRET": self.ami_secret,
@@ -76,6 +76,15 @@ class Instance:
             for word, value in known.items():
                 text = text.replace(f"@{word}@", value)
             (self.dir / "etc" / source.name).write_text(text)
+
+    def _link_data(self) -> None:
+        """Give it Asterisk's own data by links, so that sounds can be added without touching the installation."""
+        theirs, ours = Path(self._installation.data_dir), self.dir / "data"
+        for folder in (Path(), Path("sounds")):
+            for entry in self._installation.outside(theirs / folder).iterdir():
+                link = ours / folder / entry.name
+                if not link.exists():
+                    link.symlink_to(theirs / folder / entry.name)
 
     async def start(self, *, timeout_s: float = 20.0) -> None:
         """Start the process; return when it is fully booted and the lab is logged in."""
@@ -164,6 +173,10 @@ class Instance:
     async def variable(self, channel: str, name: str) -> str:
         """Read a channel's variable or function. `channel` may be its unique id."""
         return (await self.ami.action("Getvar", Channel=channel, Variable=name))["Value"]
+
+    async def variable_global(self, name: str) -> str:
+        """Read a global variable, or a function that needs no channel: `DEVICE_STATE(PJSIP/alice)`."""
+        return (await self.ami.action("Getvar", Variable=name))["Value"]
 
     async def set_global(self, name: str, value: str) -> None:
         await self.ami.action("Setvar", Variable=name, Value=value)

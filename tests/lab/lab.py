@@ -84,7 +84,8 @@ class Lab:
         rendering.render(self.pbx, self.world, self.app_bots)
         _write_tone(self.pbx.dir / "moh" / "hold.sln", parties.MOH_HZ, 10)
         _write_tone(self.pbx.dir / "bot.sln", parties.BY_NAME["bot"].tone_hz, 2)
-        self.app_bots.tone_file = str(self.pbx.dir / "bot")
+        (self.pbx.dir / "silence.sln").write_bytes(bytes(2 * 2 * 8000))
+        self.app_bots.sounds_dir = str(self.pbx.dir)
         async with asyncio.TaskGroup() as both:
             both.create_task(self.pbx.start())
             both.create_task(self.world.instance.start())

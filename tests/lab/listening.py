@@ -18,6 +18,7 @@ FRAME_S = FRAME / RATE
 JITTER_S = 0.06  # what the buffer of a phone evens out; a packet later than this is a gap one hears
 
 TONE_FLOOR = 500  # peak amplitude; the lab's tones are near 7,000
+IN_STEP_RAD = 0.5  # from one frame to the next; 4 Hz off the tone
 SILENCE_FLOOR = 100  # RMS; mu-law's idle noise is under 10
 SPEECH_FLOOR = 250  # RMS of what is left when the tones are taken away
 
@@ -97,20 +98,27 @@ def _tones(
 ) -> dict[str, tuple[Mask, NDArray[np.float64]]]:
     """For each voice: the frames its tone stands out in, and its amplitude in every frame.
 
-    It stands out where it is loud, and louder than what lies 100 Hz beside it: a tone's neighbours are empty there,
-    those of a syllable or of a tone's abrupt start are not.
+    It stands out where it is loud, louder than what lies 100 Hz beside it (a tone's neighbours are empty there, those
+    of a syllable or of an abrupt start are not), and in step with a frame beside it, as whole periods are and the
+    overtones of somebody talking aren't.
     """
     window = np.hanning(FRAME + 1)[:FRAME]
-    amplitude = np.abs(np.fft.rfft(frames * window, axis=1)) * 2 / window.sum()
+    spectrum = np.fft.rfft(frames * window, axis=1) * 2 / window.sum()
+    amplitude = np.abs(spectrum)
     found = {}
     for name, hertz in voices.items():
         k = round(hertz * FRAME_S)
         beside = np.maximum(amplitude[:, k - 2], amplitude[:, k + 2])
-        found[name] = ((amplitude[:, k] > TONE_FLOOR) & (amplitude[:, k] > 4 * beside), amplitude[:, k])
+        in_step = np.abs(np.angle(spectrum[1:, k] * np.conj(spectrum[:-1, k]))) < IN_STEP_RAD
+        steady = np.append(in_step, False) | np.insert(in_step, 0, False)
+        found[name] = (
+            (amplitude[:, k] > TONE_FLOOR) & (amplitude[:, k] > 4 * beside) & steady,
+            amplitude[:, k],
+        )
     return found
 
 
-def _smooth(mask: Mask, *, bridge: int, shortest: int) -> list[tuple[int, int]]:
+def _runs(mask: Mask, *, bridge: int = 0, shortest: int = 1) -> list[tuple[int, int]]:
     """Return the runs of a mask as [first, last) frames: holes up to `bridge` closed, then short runs dropped."""
     edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
     runs: list[tuple[int, int]] = []
@@ -122,17 +130,24 @@ def _smooth(mask: Mask, *, bridge: int, shortest: int) -> list[tuple[int, int]]:
     return [run for run in runs if run[1] - run[0] >= shortest]
 
 
+def _spoken(loud: Mask) -> list[tuple[int, int]]:
+    """Return the runs of speech, pauses between words closed. A tone's start or end is loud for a frame, no more."""
+    steady = np.zeros_like(loud)
+    for first, last in _runs(loud, shortest=3):
+        steady[first:last] = True
+    return _runs(steady, bridge=15, shortest=5)
+
+
 def listen(sound: Sound, voices: Mapping[str, int]) -> list[Heard]:
     """Name the voices in a sound, in the order they start. Anything loud that is no voice is "speech"."""
     frames = _frames(sound)
     power = np.mean(frames**2, axis=1)
     runs: list[tuple[str, tuple[int, int]]] = []
     for name, (mask, amplitude) in _tones(frames, voices).items():
-        runs += [(name, run) for run in _smooth(mask, bridge=2, shortest=4)]
+        runs += [(name, run) for run in _runs(mask, bridge=2, shortest=4)]
         power -= np.where(mask, amplitude**2 / 2, 0)
-    # Half of what a loud tone leaves behind is G.711's own noise, 35 dB under it: well below the floor.
     speech = np.sqrt(np.maximum(power, 0)) > SPEECH_FLOOR
-    runs += [("speech", run) for run in _smooth(speech, bridge=15, shortest=5)]
+    runs += [("speech", run) for run in _spoken(speech)]
     return sorted(
         (
             Heard(
@@ -154,7 +169,7 @@ def longest_silence(sound: Sound, voices: Mapping[str, int] | None = None) -> fl
     else:
         masks = [mask for mask, _amplitude in _tones(frames, voices).values()]
         silent = ~np.logical_or.reduce(masks, axis=0) if masks else np.ones(len(frames), dtype=np.bool_)
-    runs = _smooth(silent, bridge=0, shortest=1)
+    runs = _runs(silent)
     return max((last - first for first, last in runs), default=0) * FRAME_S
 
 

@@ -47,6 +47,10 @@ class Installation:
     modules_dir: str
     data_dir: str
 
+    def outside(self, path: Path) -> Path:
+        """Where a path of the installation is for us."""
+        return path if self.root is None else self.root / path.relative_to("/")
+
     def command(self, arguments: Sequence[str], *, shared: Sequence[Path]) -> list[str]:
         """Return the command for `asterisk <arguments>`, which sees the `shared` folders at their own paths.
 

@@ -10,6 +10,7 @@ from tests.lab.world import World
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DIALPLAN = CHECKOUT / "dialplan" / "asterisk" / "callcontrol.conf"
+SOUNDS = CHECKOUT / "dialplan" / "asterisk" / "sounds" / "callcontrol"
 EVENTS = (
     "Newstate", "Hangup", "BridgeEnter", "BridgeLeave", "UserEvent", "OriginateResponse", "DeviceStateChange",
 )  # fmt: skip
@@ -37,6 +38,8 @@ def render(pbx: Instance, world: World, app_bots: AppBots) -> None:
             "BENCH_QUEUES": _bench_queues(),
         }
     )
+    if SOUNDS.is_dir():
+        (pbx.dir / "data" / "sounds" / "callcontrol").symlink_to(SOUNDS)
     world.instance.render(
         {
             "PBX_SIP_PORT": str(pbx.sip_port),

@@ -1,0 +1,314 @@
+"""The lab itself, before anything is built on what it says: two real Asterisks."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.lab import (
+    Answer,
+    AppBot,
+    Behaviour,
+    Busy,
+    Call,
+    Dead,
+    Forward,
+    Lab,
+    NotFound,
+    Refuse,
+    Ring,
+    TrunkDown,
+    Unavailable,
+    Voicemail,
+)
+from tests.lab.ami import Message
+
+pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab]:
+    lab = await Lab.start(tmp_path_factory.mktemp("lab"))
+    yield lab
+    await lab.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def lab(running: Lab) -> AsyncIterator[Lab]:
+    yield running
+    assert not await running.reset()
+
+
+async def ring(
+    lab: Lab, dial: str, *, to: str = "Wait", data: str = "60", timeout_s: float = 20.0, **fields: str
+) -> str:
+    """Have the PBX ring somebody; return the channel's unique id."""
+    channel_id = str(uuid.uuid4())
+    await lab.pbx.ami.action(
+        "Originate",
+        Channel=dial,
+        ChannelId=channel_id,
+        Application=to,
+        Data=data,
+        CallerID='"Lena Lead" <+493023125001>',
+        Timeout=str(round(timeout_s * 1000)),
+        Async="true",
+        **fields,
+    )
+    return channel_id
+
+
+async def cause_of(lab: Lab, dial: str, **options: float) -> str:
+    """Ring somebody, and return the hangup cause it comes to."""
+    hangups: list[Message] = []
+    lab.pbx.ami.listeners.append(hangups.append)
+    try:
+        channel = await ring(lab, dial, **options)
+        return await lab.wait_until(
+            lambda: next(
+                (one["Cause"] for one in hangups if one["Event"] == "Hangup" and one["Uniqueid"] == channel),
+                None,
+            ),
+            what="the hangup",
+        )
+    finally:
+        lab.pbx.ami.listeners.remove(hangups.append)
+
+
+async def join(lab: Lab, agent: str, call: Call) -> None:
+    """Bring an agent into a live call, as the product does."""
+    lead = await lab.pbx.variable(call.lead_channel, "CHANNEL(name)")
+    channel = await ring(lab, lab.phone(agent).dial, to="BridgeAdd", data=lead)
+    await lab.wait_until(lambda: channel in lab.switch.with_channel(call.lead_channel), what="the join")
+
+
+@pytest.mark.parametrize("caller", ["lead", "bot"])
+async def test_lead_and_bot_hear_each_other_and_nobody_else(lab: Lab, caller: str):
+    await lab.call(caller)  # type: ignore[arg-type]
+    start = time.time()
+    await asyncio.sleep(0.6)
+    assert lab.who_hears_whom(start, start + 0.5) == {"lead": {"bot"}, "bot": {"lead"}}
+    assert lab.longest_silence("lead", start, start + 0.5) <= 0.02
+
+
+@pytest.mark.parametrize("kind", ["audiosocket", "agi"])
+async def test_a_bot_on_the_leads_own_channel_is_heard_until_it_ends(lab: Lab, kind: str):
+    call = await lab.call_app_bot(kind)  # type: ignore[arg-type]
+    assert call.bot_channel is None
+    assert isinstance(call.bot, AppBot)
+    await call.bot.end()
+    await lab.phone("lead").is_idle()  # the dialplan went on, and had nothing more for it
+    assert {one.who for one in lab.heard("lead")} == {"bot"}
+
+
+async def test_a_bot_behind_a_local_channel_is_a_leg_of_its_own(lab: Lab):
+    call = await lab.call(bot="local")
+    assert call.bot_channel
+    assert lab.switch.bridged(call.lead_channel, call.bot_channel)
+    start = time.time()
+    await asyncio.sleep(0.4)
+    assert lab.heard_between("bot", start, start + 0.3) == {"lead"}
+
+
+async def test_two_leads_are_kept_apart(lab: Lab):
+    first, second = await asyncio.gather(lab.call(lead="lead"), lab.call("bot", lead="lead2"))
+    assert not lab.switch.bridged(first.lead_channel, second.lead_channel)
+    await first.lead.hang_up()
+    await lab.wait_until(lambda: not first.bot.leg.alive)  # type: ignore[union-attr]
+    assert second.lead.leg.alive
+
+
+async def test_hanging_up_ends_the_call_from_either_side(lab: Lab):
+    call = await lab.call()
+    await call.bot.hang_up()
+    await lab.phone("lead").is_idle()
+
+
+async def test_a_third_party_added_to_the_bridge_is_heard_by_all_and_stays_with_the_lead(lab: Lab):
+    call = await lab.call("bot")
+    await join(lab, "alice", call)
+    await lab.wait_until(
+        lambda: lab.heard_between("lead", time.time() - 0.2, time.time()) >= {"bot", "alice"}
+    )
+    start = time.time()
+    await asyncio.sleep(0.5)
+    hears = lab.who_hears_whom(start, start + 0.4)
+    assert hears == {"lead": {"bot", "alice"}, "bot": {"lead", "alice"}, "alice": {"lead", "bot"}}
+    await call.bot.hang_up()
+    left_at = time.time()
+    await asyncio.sleep(0.5)
+    assert lab.heard_between("lead", left_at + 0.1, left_at + 0.4) == {"alice"}
+    assert lab.longest_silence("lead", start, left_at + 0.4) < 0.2
+
+
+@pytest.mark.parametrize(
+    ("who", "behaviour", "cause"),
+    [
+        ("alice", Refuse(), "21"),
+        ("alice", Refuse(after_s=0.2), "21"),
+        ("bob", Busy(), "17"),
+        ("carol", Unavailable(), "19"),
+        ("dave", NotFound(), "1"),
+        ("alice", Ring(), "19"),
+        ("bob", Dead(), "19"),
+        ("bob", Forward("900190055"), "23"),
+        ("mobile1", Refuse(), "21"),
+        ("mobile1", TrunkDown(), "34"),
+        ("mobile2", Busy(), "17"),
+        ("mobile2", Dead(), "19"),
+    ],
+)
+async def test_each_behaviour_comes_to_its_cause(lab: Lab, who: str, behaviour: Behaviour, cause: str):
+    await lab.phone(who).will(behaviour)
+    assert await cause_of(lab, lab.phone(who).dial, timeout_s=1.0) == cause
+
+
+async def test_a_phone_answers_when_it_was_told_to(lab: Lab):
+    await lab.phone("alice").will(Answer(after_s=0.5))
+    await ring(lab, "PJSIP/alice")
+    leg = await lab.phone("alice").talks()
+    [received] = lab.calls_received("alice")
+    assert received.answered_at is not None
+    assert received.ringing_at is not None
+    assert received.answered_at - received.ringing_at == pytest.approx(0.5, abs=0.1)
+    assert leg.talking_at == pytest.approx(received.answered_at, abs=0.05)
+
+
+async def test_two_phones_answer_at_the_same_instant(lab: Lab):
+    for name in ("alice", "bob"):
+        await lab.phone(name).will(Answer(after_s=0.3))
+    await asyncio.gather(ring(lab, "PJSIP/alice"), ring(lab, "PJSIP/bob"))
+    alice, bob = await asyncio.gather(lab.phone("alice").talks(), lab.phone("bob").talks())
+    assert alice.talking_at == pytest.approx(bob.talking_at, abs=0.05)
+
+
+async def test_a_ringing_phone_is_picked_up_on_command(lab: Lab):
+    await lab.phone("carol").will(Ring())
+    await ring(lab, "PJSIP/carol")
+    await lab.phone("carol").rings()
+    await lab.phone("carol").answer()
+    assert lab.phone("carol").is_talking
+
+
+async def test_a_mailbox_answers_with_its_greeting_and_presses_nothing(lab: Lab):
+    await lab.phone("mobile1").will(Voicemail(after_s=0.2))
+    await ring(lab, lab.phone("mobile1").dial, to="Record", data=f"{lab.run_dir}/greeting.wav,0,1")
+    await lab.phone("mobile1").talks()
+    await lab.phone("mobile1").is_idle()
+
+
+@pytest.mark.parametrize(("cause", "missed"), [("26", False), ("16", True)])
+async def test_a_cancelled_phone_shows_a_missed_call_unless_answered_elsewhere(
+    lab: Lab, cause: str, *, missed: bool
+):
+    await lab.phone("alice").will(Ring())
+    channel = await ring(
+        lab, "PJSIP/alice", Variable="PJSIP_HEADER(add,Alert-Info)=<urn:alert:source:external>"
+    )
+    await lab.phone("alice").rings()
+    await lab.pbx.ami.action("Hangup", Channel=channel, Cause=cause)
+    await lab.phone("alice").is_idle()
+    [received] = lab.calls_received("alice")
+    assert (received.caller_name, received.caller_number) == ("Lena Lead", "+493023125001")
+    assert received.alert_info == "<urn:alert:source:external>"
+    assert received.missed is missed
+
+
+async def test_a_phone_signs_off_and_on_again(lab: Lab):
+    await lab.phone("dave").unregister()
+    assert await lab.pbx.variable_global("DEVICE_STATE(PJSIP/dave)") == "UNAVAILABLE"
+    await lab.phone("dave").register()
+    await lab.wait_until(lambda: _in_state(lab, "PJSIP/dave", "NOT_INUSE"))
+    assert await lab.pbx.variable_global("DEVICE_STATE(PJSIP/eve)") == "UNAVAILABLE"
+
+
+async def _in_state(lab: Lab, device: str, state: str) -> bool:
+    return await lab.pbx.variable_global(f"DEVICE_STATE({device})") == state
+
+
+async def test_keys_pressed_outside_arrive_at_the_pbx(lab: Lab):
+    pressed: list[Message] = []
+    lab.pbx.ami.listeners.append(pressed.append)
+    await ring(lab, lab.phone("mobile1").dial)
+    await lab.phone("mobile1").talks()
+    await lab.phone("mobile1").press("1*")
+    await lab.wait_until(
+        lambda: [one["Digit"] for one in pressed if one["Event"] == "DTMFEnd"] == ["1", "*"], what="the keys"
+    )
+    lab.pbx.ami.listeners.remove(pressed.append)
+
+
+async def test_music_on_hold_has_its_own_tone(lab: Lab):
+    await ring(lab, "PJSIP/alice", to="MusicOnHold", data="")
+    await lab.wait_until(lambda: {one.who for one in lab.heard("alice")} == {"moh"})
+
+
+async def test_a_party_falls_silent_and_speaks_again(lab: Lab):
+    call = await lab.call()
+    await call.lead.hush()
+    hushed_at = time.time()
+    await asyncio.sleep(0.5)
+    await call.lead.speak()
+    await lab.wait_until(lambda: lab.heard_between("bot", time.time() - 0.2, time.time()) == {"lead"})
+    assert lab.heard_between("bot", hushed_at + 0.1, hushed_at + 0.5) == set()
+
+
+@pytest.mark.parametrize("way", ["speaking", "sending"])
+async def test_a_pause_measures_as_long_as_it_was(lab: Lab, way: str):
+    """300 ms of silence, or of no packets at all, are heard as 300 ms (within 40)."""
+    call = await lab.call_app_bot("audiosocket")
+    await asyncio.sleep(1.0)
+    paused_at = time.time()
+    setattr(call.bot, way, False)
+    await asyncio.sleep(0.3)
+    resumed_at = time.time()
+    setattr(call.bot, way, True)
+    await asyncio.sleep(1.0)
+    first, second = lab.heard("lead")
+    assert second.start_s - first.end_s == pytest.approx(resumed_at - paused_at, abs=0.04)
+    assert first.end_s == pytest.approx(paused_at, abs=0.06)
+    assert second.start_s == pytest.approx(resumed_at, abs=0.06)
+
+
+async def test_the_pbx_restarts_and_is_found_again(lab: Lab):
+    before = lab.pbx.pid
+    await lab.pbx.restart()
+    assert lab.pbx.pid != before
+    await lab.call()
+
+
+async def test_a_frozen_pbx_says_nothing_until_it_is_thawed(lab: Lab):
+    lab.pbx.freeze()
+    with pytest.raises(TimeoutError):
+        await lab.pbx.ami.action("Ping", timeout_s=0.3)
+    lab.pbx.thaw()
+    await lab.pbx.ami.action("Ping")
+
+
+async def test_many_calls_are_put_up_quickly(lab: Lab):
+    channels = await lab.bulk_calls(20)
+    assert len(set(channels)) == 20
+    assert len(await lab.pbx.channels()) == 40
+
+
+async def test_load_phones_ring_and_answer(lab: Lab):
+    await lab.bulk_phones_answer(0.2)
+    hangups: list[Message] = []
+    lab.pbx.ami.listeners.append(hangups.append)
+    await ring(lab, "PJSIP/p001")
+    await lab.wait_until(lambda: any(one.get("ChannelStateDesc") == "Up" for one in hangups))
+    lab.pbx.ami.listeners.remove(hangups.append)
+
+
+async def test_what_is_left_on_the_pbx_is_told(running: Lab):
+    await running.pbx.ami.action(
+        "Originate", Channel="Local/101@agents/n", Application="Wait", Data="60", Async="true"
+    )
+    await running.phone("alice").talks()
+    await running.pbx.ami.action(
+        "Originate", Channel="Local/s@callcontrol-nowhere", Application="Wait", Data="60", Async="true"
+    )
+    assert not await running.reset()
