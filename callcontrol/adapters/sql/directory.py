@@ -6,7 +6,7 @@ change without a new version: they are read each time.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -100,15 +100,20 @@ def read(connection: Connection, version: int) -> Known:
 
 
 _TOGGLES = select(s.agent.c.id, s.agent.c.available).where(s.agent.c.removed_at.is_(None))
-_TOGGLES_OF = _TOGGLES.where(s.agent.c.id.in_(bindparam("ids", expanding=True)))
+_TOGGLE_OF = _TOGGLES.where(s.agent.c.id == bindparam("agent"))
+_TOGGLES_IN = _TOGGLES.join(s.pool_member, s.pool_member.c.agent_id == s.agent.c.id).where(
+    s.pool_member.c.pool_id == bindparam("pool")
+)
 
 
-def toggled(connection: Connection, agents: Collection[Agent]) -> tuple[Agent, ...]:
-    """The agents with their toggles as they are now."""
-    if not agents:
-        return ()
-    rows = connection.execute(_TOGGLES_OF, {"ids": [agent.id for agent in agents]})
-    return _with_toggles(agents, rows)
+def agent_now(connection: Connection, agent: Agent) -> Agent:
+    return _with_toggles((agent,), connection.execute(_TOGGLE_OF, {"agent": agent.id}))[0]
+
+
+def members_now(connection: Connection, known: Known, pool: Pool) -> tuple[Agent, ...]:
+    """In the pool's order."""
+    members = [known.agents[agent_id] for agent_id in pool.agent_ids]
+    return _with_toggles(members, connection.execute(_TOGGLES_IN, {"pool": pool.id}))
 
 
 def all_agents(connection: Connection, memory: Memory) -> tuple[Agent, ...]:

@@ -32,22 +32,21 @@ def translated() -> Iterator[None]:
     """
     try:
         yield
-    except SQLAlchemyError as exc:
-        raise StoreError(f"database: {_first_line(exc)}", retryable=passing(exc)) from None
+    except (SQLAlchemyError, sqlite3.Error) as exc:  # the latter from our own BEGIN
+        raise StoreError(f"database: {_first_line(exc)}", retryable=_passes(exc)) from None
 
 
-def passing(exc: SQLAlchemyError) -> bool:
+def _passes(exc: Exception) -> bool:
     """The same again may succeed."""
-    if isinstance(exc, NoConnectionError):
-        return True
-    if not isinstance(exc, DBAPIError):
-        return False
-    if isinstance(exc.orig, sqlite3.Error):
-        code = getattr(exc.orig, "sqlite_errorcode", None)
+    cause = exc.orig if isinstance(exc, DBAPIError) else exc
+    if isinstance(cause, sqlite3.Error):
+        code = getattr(cause, "sqlite_errorcode", None)
         return code is not None and code & 0xFF in _SQLITE_PASSING
-    return exc.connection_invalidated or isinstance(exc, OperationalError | InterfaceError)
+    if isinstance(exc, DBAPIError):
+        return exc.connection_invalidated or isinstance(exc, OperationalError | InterfaceError)
+    return isinstance(exc, NoConnectionError)
 
 
-def _first_line(exc: SQLAlchemyError) -> str:
+def _first_line(exc: Exception) -> str:
     cause = exc.orig if isinstance(exc, DBAPIError) and exc.orig is not None else exc
     return (str(cause).splitlines() or [""])[0] or type(cause).__name__

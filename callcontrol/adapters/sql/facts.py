@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, select
 
 from callcontrol.adapters.sql import schema as s
-from callcontrol.adapters.sql.directory import Known, Memory, toggled, with_toggle
+from callcontrol.adapters.sql.directory import Known, Memory, agent_now, members_now, with_toggle
 from callcontrol.core.model import Agent, AgentId, Bot, Lead, StepKind
 from callcontrol.core.routing import match
 from callcontrol.ports import RoutingFacts
@@ -38,7 +38,7 @@ def _assigned(connection: Connection, known: Known, lead: Lead) -> RoutingFacts:
             agents=(), because=f"the lead's assigned agent {lead.assigned_agent_id} is not in the directory"
         )
     return RoutingFacts(
-        agents=toggled(connection, (agent,)), because=f"{agent.name} is the lead's assigned agent"
+        agents=(agent_now(connection, agent),), because=f"{agent.name} is the lead's assigned agent"
     )
 
 
@@ -50,10 +50,9 @@ def _group(connection: Connection, known: Known, bot: Bot, lead: Lead) -> Routin
             because="no rule matches: every active agent who is available",
         )
     pool = known.pools[rule.pool_id]
-    members = [known.agents[member] for member in pool.agent_ids]
-    empty = "" if members else ", which is empty"
+    empty = "" if pool.agent_ids else ", which is empty"
     return RoutingFacts(
-        agents=toggled(connection, members), because=f"rule {rule.name}: pool {pool.name}{empty}"
+        agents=members_now(connection, known, pool), because=f"rule {rule.name}: pool {pool.name}{empty}"
     )
 
 

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -44,9 +46,8 @@ class Runner:
 
     async def close(self) -> None:
         """What has been asked is answered first, if it ends in time."""
-        closing = asyncio.to_thread(self._shut_down)
         try:
-            await asyncio.wait_for(asyncio.shield(closing), LIMIT_S)
+            await asyncio.wait_for(asyncio.to_thread(self._shut_down), LIMIT_S)
         except TimeoutError:
             for threads in (self._readers, self._writers):
                 threads.shutdown(wait=False, cancel_futures=True)
@@ -64,18 +65,40 @@ class Runner:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> T:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()  # cancelled with its caller; the job goes on
         try:
             job: Future[T] = threads.submit(_answer, engine, question, args, kwargs)
         except RuntimeError as exc:
             raise StoreError("the store is closed", retryable=False) from exc
-        answer = asyncio.wrap_future(job)
-        answer.add_done_callback(_look_at)
+        job.add_done_callback(partial(_hand_over, loop, answer))
+        timer = loop.call_later(LIMIT_S, _give_up, job, answer)
         try:
-            async with asyncio.timeout(LIMIT_S):
-                return await asyncio.shield(answer)
-        except TimeoutError:
-            job.cancel()  # only if it has not begun
-            raise StoreError(f"no answer from the database for {LIMIT_S:g} s", retryable=True) from None
+            return await answer
+        finally:
+            timer.cancel()
+
+
+def _hand_over(loop: asyncio.AbstractEventLoop, answer: asyncio.Future[T], job: Future[T]) -> None:
+    """From the thread to the loop."""
+    with suppress(RuntimeError):  # the loop has been closed: nobody waits
+        loop.call_soon_threadsafe(_settle, answer, job)
+
+
+def _settle(answer: asyncio.Future[T], job: Future[T]) -> None:
+    if answer.done() or job.cancelled():
+        return
+    error = job.exception()
+    if error is None:
+        answer.set_result(job.result())
+    else:
+        answer.set_exception(error)
+
+
+def _give_up(job: Future[T], answer: asyncio.Future[T]) -> None:
+    if not answer.done():
+        job.cancel()  # only if it has not begun
+        answer.set_exception(StoreError(f"no answer from the database for {LIMIT_S:g} s", retryable=True))
 
 
 def _answer(engine: Engine, question: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
@@ -94,9 +117,3 @@ def _in_transaction(
 ) -> T:
     with engine.connect() as connection, connection.begin():
         return question(connection, *args, **kwargs)
-
-
-def _look_at(answer: asyncio.Future[Any]) -> None:
-    """An answer whose caller has gone is nobody's error."""
-    if not answer.cancelled():
-        answer.exception()
