@@ -77,12 +77,12 @@ class Outbox:
             slept.cancel()
 
     async def _send_some(self) -> bool:
-        """Whether there may be more to send at once."""
+        """Whether there may be more at once: a number gets its texts one after the other."""
         texts = await self._store.claim_texts(self._pace.batch, self._clock.now(), self._pace.lease_s)
         async with asyncio.TaskGroup() as group:
             for text in texts:
                 group.create_task(self._send(text))
-        return len(texts) == self._pace.batch
+        return bool(texts)
 
     async def _send(self, text: Text) -> None:
         try:
@@ -114,7 +114,7 @@ class Outbox:
         """None where it has been tried often enough."""
         if text.attempts >= self._pace.most_attempts:
             return None
-        doubled = self._pace.first_retry_s * 2.0 ** min(text.attempts, 16)
+        doubled = self._pace.first_retry_s * 2.0 ** min(text.attempts - 1, 16)
         return min(doubled, self._pace.longest_retry_s) * self._jitter()
 
     async def _insist(self, write: Callable[[], Awaitable[None]], text: Text) -> None:

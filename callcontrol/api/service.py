@@ -8,8 +8,8 @@ from typing import Annotated, Protocol
 from fastapi import Depends
 from fastapi import Request as HttpRequest
 
-from callcontrol.conductor import Told
 from callcontrol.core.model import TransferId
+from callcontrol.narration import Told
 from callcontrol.ports import Request, Store, TransferRow
 
 

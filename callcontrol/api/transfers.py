@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 
-from callcontrol.api import narration
+from callcontrol.api import stream
 from callcontrol.api.answers import (
     Done,
     LegAnswer,
@@ -81,9 +81,9 @@ async def follow_transfer(
     known = _known_shape(transfer_id)
     await service.store.transfer(known)  # unknown: say so before the stream begins
     phases = service.transfers.phases(known, last_event_id or 0)
-    stream = narration.events(phases, closing=service.closing, keep_alive_s=service.keep_alive_s)
+    events = stream.events(phases, closing=service.closing, keep_alive_s=service.keep_alive_s)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
 @router.post("/transfers/{transfer_id}/cancel", status_code=HTTPStatus.ACCEPTED)

@@ -7,6 +7,7 @@
 from callcontrol.config.directory import load_directory
 from callcontrol.config.problems import ConfigError, Problem
 from callcontrol.config.settings import (
+    Access,
     Api,
     Asterisk,
     Config,
@@ -19,6 +20,7 @@ from callcontrol.config.settings import (
 )
 
 __all__ = [
+    "Access",
     "Api",
     "Asterisk",
     "Config",

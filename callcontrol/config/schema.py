@@ -51,7 +51,7 @@ class Model(BaseModel):
         if unknown:
             raise PydanticCustomError("unknown_keys", "unknown", {"unknown": unknown, "known": known})
         prepared = dict(data)
-        for name in cls.SECRETS:
+        for name in cls.SECRETS if data else ():
             _take_secret(prepared, name, surroundings(info))
         return prepared
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError
 
 from callcontrol.config.document import read
 from callcontrol.config.schema import Model, surroundings, validate
-from callcontrol.config.values import Command, FilePath, Port, Seconds, Text
+from callcontrol.config.values import Command, DialTemplate, FilePath, Number, Port, Seconds, Text
 
 _TOKEN_LENGTH = 24
 
@@ -25,20 +25,12 @@ class PbxKind(StrEnum):
 class Dial(Model):
     """How an endpoint is dialled; `{address}` stands for the extension or the number."""
 
-    extension: Text = "PJSIP/{address}"
-    number: Text = "Local/{address}@callcontrol-outside/n"
-
-    @field_validator("extension", "number")
-    @classmethod
-    def _has_a_place(cls, template: str) -> str:
-        if template.count("{address}") != 1 or template.count("{") != 1:
-            raise ValueError("must have {address} in it, once, such as PJSIP/{address}")
-        return template
+    extension: DialTemplate = "PJSIP/{address}"
+    number: DialTemplate = "Local/{address}@callcontrol-outside/n"
 
 
 class Tls(Model):
     ca_file: FilePath | None = None  # none: the system's authorities
-    server_name: Text | None = None  # none: the host
 
     @field_validator("ca_file")
     @classmethod
@@ -55,6 +47,7 @@ class Asterisk(Model):
     tls: Tls | None = None
     dial: Dial = Dial()
     alert_info: Text | None = None
+    outside_caller_number: Number | None = None  # shown to numbers outside; none: the lead's own
 
     @field_validator("secret")
     @classmethod
@@ -78,6 +71,8 @@ class Database(Model):
             raise ValueError(f"is no database URL; {example}") from None
         if parsed.get_backend_name() not in ("sqlite", "postgresql"):
             raise ValueError(f"{parsed.get_backend_name()!r} is not supported; {example}")
+        if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+            raise ValueError("a SQLite database needs a file; write sqlite:///callcontrol.db")
         return url
 
 
@@ -190,11 +185,17 @@ class Config(Model):
         return self.state_directory / file
 
     @property
-    def database_url(self) -> str:
-        """With its password. A relative SQLite file lies below the state directory."""
+    def database_file(self) -> Path | None:
+        """Of an SQLite database; below the state directory where the URL's path is relative."""
         url = make_url(self.database.url.get_secret_value())
-        if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
-            url = url.set(database=str(self.written(Path(str(url.database)))))
+        return self.written(Path(str(url.database))) if url.get_backend_name() == "sqlite" else None
+
+    @property
+    def database_url(self) -> str:
+        """With its password."""
+        url = make_url(self.database.url.get_secret_value())
+        if self.database_file is not None:
+            url = url.set(database=str(self.database_file))
         return url.render_as_string(hide_password=False)
 
 

@@ -13,8 +13,9 @@ from callcontrol.config.problems import did_you_mean
 
 _NUMBER_SHAPE = re.compile(r"\+[\d\s().\-]{6,24}\Z")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}\Z")
-_EXTENSION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\Z")
-_DIAL = re.compile(r"[A-Za-z0-9_]{2,20}/[A-Za-z0-9_+*#.:@/-]{1,150}\Z")
+_EXTENSION = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_DIAL = re.compile(r"[A-Za-z][A-Za-z0-9_]{1,19}/[A-Za-z0-9_+*#.:@/=-]{1,150}\Z")
+_LOCAL_KEPT = re.compile(r"local/.*/[a-z]*n[a-z]*\Z", re.IGNORECASE)
 _GOTO = re.compile(r"[A-Za-z0-9_.-]{1,80},[A-Za-z0-9_.*#+-]{1,80},[A-Za-z0-9_-]{1,80}\Z")
 
 
@@ -68,8 +69,8 @@ def extension(value: Any) -> str:
     given = text(value)
     if not _EXTENSION.match(given):
         raise ValueError(
-            f"{given!r} can't be an extension; write the endpoint's name in the PBX: letters, digits"
-            " and _ . - only, without a technology (alice, not PJSIP/alice)"
+            f"{given!r} can't be an extension; write the endpoint's name in the PBX: letters, digits,"
+            " _ and - only, without a technology (alice, not PJSIP/alice)"
         )
     return given
 
@@ -79,13 +80,21 @@ def dial_string(value: Any) -> str:
     if not _DIAL.match(given):
         raise ValueError(
             f"{given!r} is no dial string; write TECHNOLOGY/destination, such as Local/desk@phones/n:"
-            " letters, digits and _ + * # . : @ / - only, one destination (no & and no comma)"
+            " letters, digits and _ + * # . : @ / = - only, one destination (no & and no comma)"
         )
-    if given.startswith("Local/") and not given.endswith("/n"):
+    if given.lower().startswith("local/") and not _LOCAL_KEPT.match(given):
         raise ValueError(
             f"{given!r} must end in /n, or the PBX takes the leg out of the call when it is answered;"
             f" write {given.removesuffix('/')}/n"
         )
+    return given
+
+
+def dial_template(value: Any) -> str:
+    given = text(value)
+    if given.count("{address}") != 1:
+        raise ValueError("must have {address} in it, once, such as PJSIP/{address}")
+    dial_string(given.replace("{address}", "alice"))
     return given
 
 
@@ -131,6 +140,7 @@ Number = Annotated[str, BeforeValidator(number)]
 Zone = Annotated[ZoneInfo, BeforeValidator(zone)]
 Extension = Annotated[str, BeforeValidator(extension)]
 DialString = Annotated[str, BeforeValidator(dial_string)]
+DialTemplate = Annotated[str, BeforeValidator(dial_template)]
 Goto = Annotated[str, BeforeValidator(goto)]
 Command = Annotated[tuple[str, ...], BeforeValidator(argv)]
 FilePath = Annotated[Path, BeforeValidator(path)]

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 
-from callcontrol.conductor import Told
+from callcontrol.narration import Told
 
 RECONNECT_MS = 1000
 

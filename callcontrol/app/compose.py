@@ -1,0 +1,85 @@
+"""The real adapters, made from the configuration."""
+
+import ssl
+from pathlib import Path
+from typing import NamedTuple
+
+from callcontrol.adapters import asterisk
+from callcontrol.adapters.simulated import SimulatedPbx
+from callcontrol.adapters.sms.file import FileGateway
+from callcontrol.adapters.speech.command import CommandSpeech, SpeechSettings
+from callcontrol.adapters.sql import SqlStore
+from callcontrol.app.clock import SystemClock
+from callcontrol.config import Asterisk, Config, PbxKind
+from callcontrol.ports import Clock, Pbx, SmsGateway, Speech
+
+
+def store(config: Config) -> SqlStore:
+    """Nothing is opened yet. The folder of an SQLite file is made."""
+    if config.database_file is not None:
+        config.database_file.parent.mkdir(parents=True, exist_ok=True)
+    return SqlStore(config.database_url)
+
+
+def pbx(config: Config, clock: Clock) -> Pbx:
+    if config.pbx is PbxKind.SIMULATED or config.asterisk is None:
+        return SimulatedPbx(clock=clock)
+    return asterisk.AsteriskPbx(_asterisk(config.asterisk))
+
+
+def _asterisk(given: Asterisk) -> "asterisk.AsteriskSettings":
+    return asterisk.AsteriskSettings(
+        username=given.username,
+        secret=given.secret.get_secret_value(),
+        host=given.host,
+        port=given.port,
+        tls=_tls(given.tls.ca_file) if given.tls else None,
+        extension_dial=given.dial.extension,
+        number_dial=given.dial.number,
+        alert_info=given.alert_info or "",
+        outside_caller_number=given.outside_caller_number or "",
+    )
+
+
+def _tls(ca_file: Path | None) -> ssl.SSLContext:
+    """The peer's certificate is checked, against its host name too."""
+    return ssl.create_default_context(cafile=ca_file)
+
+
+def speech(config: Config) -> Speech | None:
+    if config.speech is None:
+        return None
+    return CommandSpeech(
+        SpeechSettings(
+            command=config.speech.command,
+            convert=config.speech.convert,
+            directory=config.written(config.speech.directory),
+            directory_on_pbx=config.speech.directory_on_pbx,
+            timeout_s=config.speech.timeout_s,
+        )
+    )
+
+
+def gateway(config: Config) -> SmsGateway:
+    return FileGateway(config.written(config.sms.path))
+
+
+class Adapters(NamedTuple):
+    """Everything that stands between the decisions and the world."""
+
+    clock: SystemClock
+    store: SqlStore
+    pbx: Pbx
+    speech: Speech | None
+    gateway: SmsGateway
+
+
+def adapters(config: Config) -> Adapters:
+    clock = SystemClock()
+    return Adapters(
+        clock=clock,
+        store=store(config),
+        pbx=pbx(config, clock),
+        speech=speech(config),
+        gateway=gateway(config),
+    )

@@ -1,0 +1,141 @@
+"""The daemon: switchboard, outbox, API and watchdog in one process, until it is told to stop."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Iterator
+
+import structlog
+
+from callcontrol.adapters.simulated import SimulatedPbx
+from callcontrol.api import Service, Token, create_api
+from callcontrol.app.clock import SystemClock
+from callcontrol.app.compose import Adapters, adapters
+from callcontrol.app.health import Pulse
+from callcontrol.app.systemd import Notifier
+from callcontrol.app.web import WebServer, listen
+from callcontrol.config import Access, Config
+from callcontrol.outbox import Outbox
+from callcontrol.ports import PortError
+from callcontrol.switchboard import Switchboard
+
+log = structlog.get_logger(__name__)
+
+_LOOK_EVERY_S = 0.2
+_CLOCK_STEP_S = 2.0
+
+
+class StartError(Exception):
+    """The daemon can't start; what to do is in the words. `away`: something outside didn't answer."""
+
+    def __init__(self, message: str, *, away: bool) -> None:
+        super().__init__(message)
+        self.away = away
+
+
+async def serve(config: Config, *, on_listening: Callable[[str, int], None] = lambda _h, _p: None) -> None:
+    """Until SIGTERM or SIGINT. Transfers that are live then are left to the next start.
+
+    `on_listening` is told where the API listens. Raises StartError.
+    """
+    listening = _listen(config)
+    with contextlib.closing(listening):
+        parts = adapters(config)
+        try:
+            await _ensure_schema(parts)
+            on_listening(*listening.getsockname()[:2])
+            await _run(config, parts, listening)
+        finally:
+            await parts.store.close()
+
+
+def _listen(config: Config) -> socket.socket:
+    try:
+        return listen(config.api.host, config.api.port)
+    except OSError as error:
+        where = f"{config.api.host} port {config.api.port}"
+        raise StartError(
+            f"the API can't listen on {where}: {error.strerror}; is callcontrol running already?", away=False
+        ) from None
+
+
+async def _ensure_schema(parts: Adapters) -> None:
+    try:
+        await parts.store.ensure_schema()
+    except PortError as error:
+        raise StartError(str(error), away=error.retryable) from None
+
+
+async def _run(config: Config, parts: Adapters, listening: socket.socket) -> None:
+    outbox = Outbox(store=parts.store, gateway=parts.gateway, clock=parts.clock)
+    switchboard = Switchboard(
+        pbx=parts.pbx, store=parts.store, speech=parts.speech, clock=parts.clock, on_outcome=outbox.wake
+    )
+    service = Service(transfers=switchboard, store=parts.store, linked=lambda: parts.pbx.linked)
+    web = WebServer(create_api(service, tokens(config)), listening)
+    pulse = Pulse(parts.store, lambda: parts.pbx.linked)
+    notifier = Notifier()
+    _offer_simulated_call(parts)
+    with _stop_signals() as stop:
+        async with asyncio.TaskGroup() as group:
+            for_life = [
+                group.create_task(switchboard.run()),
+                group.create_task(outbox.run()),
+                group.create_task(pulse.run()),
+                group.create_task(_tell_when_ready(switchboard, notifier)),
+                group.create_task(notifier.feed(pulse.healthy)),
+                group.create_task(_keep_time(parts.clock, switchboard)),
+            ]
+            serving = group.create_task(web.run_until(stop))
+            await stop.wait()
+            log.info("stopping", transfers_left_to_the_next_start=switchboard.live)
+            notifier.stopping()
+            service.closing.set()
+            await serving  # no request is taken any more, those in hand are answered
+            for task in for_life:
+                task.cancel()
+
+
+def tokens(config: Config) -> list[Token]:
+    return [
+        Token.of(token.name, token.secret.get_secret_value(), read_only=token.access is Access.READ)
+        for token in config.api.tokens
+    ]
+
+
+async def _tell_when_ready(switchboard: Switchboard, notifier: Notifier) -> None:
+    notifier.status("waiting for the PBX")
+    while not switchboard.ready:  # noqa: ASYNC110 - a property, that nobody else need know of
+        await asyncio.sleep(_LOOK_EVERY_S)
+    notifier.ready()
+    log.info("ready")
+
+
+async def _keep_time(clock: SystemClock, switchboard: Switchboard) -> None:
+    """A step of the system's clock is taken over when no transfer is being timed."""
+    while True:
+        await asyncio.sleep(1.0)
+        if abs(clock.behind_s) > _CLOCK_STEP_S and switchboard.live == 0:
+            log.warning("the system's clock was stepped", by_s=round(clock.behind_s, 1))
+            clock.settle()
+
+
+def _offer_simulated_call(parts: Adapters) -> None:
+    if isinstance(parts.pbx, SimulatedPbx):
+        call = parts.pbx.call()
+        log.info("simulated switch: a lead is talking with a bot", channel=call.lead)
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[asyncio.Event]:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+    for number in signals:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
