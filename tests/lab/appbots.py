@@ -49,6 +49,11 @@ class AppBot:
         """The same word as for a bot with a leg of its own."""
         await self.end()
 
+    async def is_gone(self, timeout_s: float = 10.0) -> None:
+        """Wait until the conversation has ended, whoever ended it."""
+        async with asyncio.timeout(timeout_s):
+            await self.ended.wait()
+
     async def hush(self) -> None:
         self.speaking = False
 

@@ -243,7 +243,7 @@ class Lab:
         return self.recordings.heard(who)
 
     def heard_between(self, who: str, start_s: float, end_s: float) -> set[str]:
-        """Return whom a party hears between two instants, for 80 ms or more."""
+        """Return whom a party hears between two instants, for 100 ms or more."""
         return self.recordings.heard_between(who, start_s, end_s)
 
     def who_hears_whom(self, start_s: float, end_s: float) -> dict[str, set[str]]:
@@ -263,6 +263,7 @@ class Lab:
 
         Returns what was still on the PBX two seconds after the world had hung up, and ends that too.
         """
+        self.pbx.thaw()
         await self._everyone_hangs_up()
         try:
             await self.wait_until(self._is_quiet, 2.0, what="the PBX to be quiet")

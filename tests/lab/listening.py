@@ -144,7 +144,7 @@ def listen(sound: Sound, voices: Mapping[str, int]) -> list[Heard]:
     power = np.mean(frames**2, axis=1)
     runs: list[tuple[str, tuple[int, int]]] = []
     for name, (mask, amplitude) in _tones(frames, voices).items():
-        runs += [(name, run) for run in _runs(mask, bridge=2, shortest=4)]
+        runs += [(name, run) for run in _runs(mask, bridge=2, shortest=5)]
         power -= np.where(mask, amplitude**2 / 2, 0)
     speech = np.sqrt(np.maximum(power, 0)) > SPEECH_FLOOR
     runs += [("speech", run) for run in _spoken(speech)]

@@ -43,7 +43,7 @@ class Recordings:
         return Sound(started_at=start_s, samples=whole)
 
     def heard_between(self, who: str, start_s: float, end_s: float) -> set[str]:
-        """Whom a party hears between two instants (for 80 ms or more)."""
+        """Whom a party hears between two instants (for 100 ms or more)."""
         return {one.who for one in listen(self.sound(who, start_s, end_s), VOICES)}
 
     def who_hears_whom(self, start_s: float, end_s: float) -> dict[str, set[str]]:

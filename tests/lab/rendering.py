@@ -27,6 +27,7 @@ def render(pbx: Instance, world: World, app_bots: AppBots) -> None:
     pbx.render(
         {
             **dids,
+            "TRANSMIT_SILENCE": "yes",
             "WORLD_SIP_PORT": str(world.instance.sip_port),
             "AUDIOSOCKET_PORT": str(app_bots.audiosocket_port),
             "AGI_PORT": str(app_bots.agi_port),
@@ -42,6 +43,7 @@ def render(pbx: Instance, world: World, app_bots: AppBots) -> None:
         (pbx.dir / "data" / "sounds" / "callcontrol").symlink_to(SOUNDS)
     world.instance.render(
         {
+            "TRANSMIT_SILENCE": "no",  # the load test's parties stay cheap
             "PBX_SIP_PORT": str(pbx.sip_port),
             "TONES": _tones(),
             "PHONES": _phone_lines(world, phone_secret),

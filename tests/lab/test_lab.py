@@ -1,6 +1,7 @@
 """The lab itself, before anything is built on what it says: two real Asterisks."""
 
 import asyncio
+import shutil
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -24,7 +25,8 @@ from tests.lab import (
     Unavailable,
     Voicemail,
 )
-from tests.lab.ami import Message
+from tests.lab.ami import Ami, Message
+from tests.lab.rendering import EVENTS
 
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 
@@ -117,8 +119,9 @@ async def test_two_leads_are_kept_apart(lab: Lab):
     first, second = await asyncio.gather(lab.call(lead="lead"), lab.call("bot", lead="lead2"))
     assert not lab.switch.bridged(first.lead_channel, second.lead_channel)
     await first.lead.hang_up()
-    await lab.wait_until(lambda: not first.bot.leg.alive)  # type: ignore[union-attr]
-    assert second.lead.leg.alive
+    await first.bot.is_gone()
+    assert second.lead.alive
+    assert second.bot.alive
 
 
 async def test_hanging_up_ends_the_call_from_either_side(lab: Lab):
@@ -303,12 +306,48 @@ async def test_load_phones_ring_and_answer(lab: Lab):
     lab.pbx.ami.listeners.remove(hangups.append)
 
 
-async def test_what_is_left_on_the_pbx_is_told(running: Lab):
+async def test_what_is_left_on_the_pbx_is_told_and_ended(running: Lab):
     await running.pbx.ami.action(
-        "Originate", Channel="Local/101@agents/n", Application="Wait", Data="60", Async="true"
+        "Originate", Channel="Local/wait@lab-hold/n", Application="Wait", Data="60", Async="true"
     )
-    await running.phone("alice").talks()
-    await running.pbx.ami.action(
-        "Originate", Channel="Local/s@callcontrol-nowhere", Application="Wait", Data="60", Async="true"
+    await running.wait_until(running.pbx.channels)
+    assert await running.reset()
+    assert await running.pbx.channels() == []
+
+
+async def test_a_lead_taken_from_its_bot_hears_whom_it_was_given_to(lab: Lab):
+    call = await lab.call_app_bot("agi")
+    await lab.pbx.ami.action(
+        "Redirect", Channel=call.lead_channel, Context="agents", Exten="101", Priority="1"
     )
-    assert not await running.reset()
+    await lab.phone("alice").talks()
+    await call.bot.is_gone()
+    await lab.wait_until(lambda: lab.heard_between("lead", time.time() - 0.2, time.time()) == {"alice"})
+
+
+async def test_the_products_user_can_log_in_and_sees_calls(lab: Lab):
+    seen: list[str] = []
+    user = Ami("callcontrol")
+    user.listeners.append(lambda message: seen.append(message["Event"]))
+    await user.connect(lab.pbx.ami_host, lab.pbx.ami_port, lab.pbx.ami_user, lab.pbx.ami_secret)
+    await lab.call()
+    await lab.wait_until(lambda: seen.count("BridgeEnter") == 2)
+    assert set(seen) <= set(EVENTS)
+    await user.close()
+
+
+async def test_two_labs_run_side_by_side(lab: Lab):
+    other = await Lab.start()
+    try:
+        await asyncio.gather(lab.call(), other.call())
+        assert (len(await lab.pbx.channels()), len(await other.pbx.channels())) == (2, 2)
+    finally:
+        await other.stop()
+        shutil.rmtree(other.run_dir)
+
+
+async def test_recordings_are_kept_as_files(lab: Lab):
+    await lab.call()
+    files = {file.name: file.stat().st_size for file in lab.save_recordings()}
+    assert set(files) == {"lead-1.wav", "bot-1.wav"}
+    assert min(files.values()) > 1000

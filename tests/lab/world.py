@@ -96,6 +96,14 @@ class LegHandle:
     leg: Leg
     world: World
 
+    @property
+    def alive(self) -> bool:
+        return self.leg.alive
+
+    async def is_gone(self, timeout_s: float = 10.0) -> None:
+        """Wait until this leg has ended, whoever ended it."""
+        await self.world.watch.until(lambda: not self.alive, timeout_s, what=f"{self.leg.who}'s leg to end")
+
     async def hang_up(self) -> None:
         """Hang up; a ringing leg is declined."""
         if self.leg.alive:
