@@ -17,6 +17,6 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> object:
     """Read `from tests.lab import Lab` late: provision runs before there is a numpy for the rest."""
-    if name.startswith("_"):
+    if not name[0].isupper():  # a module of ours, or nothing
         raise AttributeError(name)
     return getattr(import_module("tests.lab.api"), name)

@@ -20,15 +20,22 @@ PACKAGES = "asterisk,asterisk-core-sounds-en-gsm"
 APT = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o=Dpkg::Use-Pty=0")
 
 # Runs in a mount namespace of its own, so that the mounts end with the process: no clean-up to forget.
+# Where we may not make a folder in the root (not being root), a tmpfs over the one at its top takes it.
 ENTER_ROOT = """
 set -eu
 root=$1; shift
 mount -t tmpfs tmpfs "$root/tmp"
 mount --rbind /dev "$root/dev"
 mount --rbind /proc "$root/proc"
-[ -e "$root/etc/hosts" ] || : >"$root/etc/hosts"
-mount --bind /etc/hosts "$root/etc/hosts"
-while [ "$1" != -- ]; do mkdir -p "$root$1"; mount --rbind "$1" "$root$1"; shift; done
+while [ "$1" != -- ]; do
+    if ! mkdir -p "$root$1" 2>/dev/null; then
+        top=${1#/}
+        mount -t tmpfs tmpfs "$root/${top%%/*}"
+        mkdir -p "$root$1"
+    fi
+    mount --rbind "$1" "$root$1"
+    shift
+done
 shift
 exec chroot "$root" "$@"
 """

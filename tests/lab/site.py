@@ -1,0 +1,231 @@
+"""A company: the lab's PBX with a callcontrol daemon beside it, as a process of its own."""
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from callcontrol.adapters.sql import SqlStore
+from callcontrol.core.model import LegRecord, TransferId
+from callcontrol.ports import Entry, TransferRow
+from tests.lab import parties
+from tests.lab.calls import Call
+from tests.lab.lab import Lab
+
+SUMMARY = "Lena wants to sell her flat this summer. She has asked for a valuation."
+READY_S = 20.0
+OWNER = "+493023125800"
+
+
+def directory(**bots: dict[str, Any]) -> dict[str, Any]:
+    """The lab's people. `bots` by id, with what differs from the playbook's defaults."""
+    mobiles = [{"label": name, "number": parties.BY_NAME[name].number} for name in ("mobile1", "frontdesk")]
+    default = {"name": "Sami", "ring_timeout_s": 6, "fallbacks": mobiles}
+    everyone = {"sami": {}} | bots
+    return {
+        "zone": "Europe/Berlin",
+        "owner": {"name": "Olivia Owner", "phone": OWNER},
+        "agents": [
+            {
+                "id": name,
+                "name": name.title(),
+                "phone": f"+49302312570{n}",
+                "schedule": "always",
+                "endpoints": [{"extension": name}],
+            }
+            for n, name in enumerate(parties.PHONES)
+        ],
+        "pools": [{"id": "sellers", "name": "Sellers", "agents": ["bob", "carol"]}],
+        "rules": [{"name": "people who sell", "when": {"intent": ["sell"]}, "pool": "sellers"}],
+        "bots": [{"id": bot} | default | settings for bot, settings in everyone.items()],
+        "leads": [
+            {
+                "id": "lena",
+                "name": "Lena Lead",
+                "phone": parties.BY_NAME["lead"].number,
+                "email": "lena@example.com",
+                "source": "Portal",
+                "agent": "alice",
+                "fields": {"intent": "sell"},
+            }
+        ],
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+class Site:
+    """`start` and `kill` the daemon as often as needed; the lab and the database stay."""
+
+    def __init__(self, lab: Lab, folder: Path, people: dict[str, Any], database: str) -> None:
+        self.lab = lab
+        self.folder = folder
+        self.port = _free_port()
+        self.token = secrets.token_hex(24)
+        self.process: asyncio.subprocess.Process | None = None
+        self.texts_file = folder / "state" / "texts.jsonl"
+        self.config = folder / "callcontrol.yaml"
+        self.log = folder / "daemon.log"
+        self._write(people, database)
+        self.store = SqlStore(database or f"sqlite:///{folder / 'state' / 'callcontrol.db'}")
+        self.http = httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{self.port}",
+            headers={"Authorization": f"Bearer {self.token}"},
+            timeout=15,
+        )
+
+    def _write(self, people: dict[str, Any], database: str) -> None:
+        (self.folder / "state").mkdir(parents=True, exist_ok=True)
+        config = {
+            "asterisk": {
+                "host": self.lab.pbx.ami_host,
+                "port": self.lab.pbx.ami_port,
+                "secret": self.lab.pbx.ami_secret,
+                "dial": {"number": "PJSIP/{address}@trunk"},
+                "alert_info": "<http://127.0.0.1/warm-transfer>;info=warm-transfer",
+            },
+            "state_directory": str(self.folder / "state"),
+            "database": {"url": database or "sqlite:///callcontrol.db"},
+            "api": {"port": self.port, "tokens": [{"name": "bot", "secret": self.token}]},
+            "speech": {"directory": str(self.lab.sounds_dir)},
+            "logging": {"format": "json", "level": "info"},
+        }
+        self.config.write_text(yaml.safe_dump(config))
+        self.config.chmod(0o600)
+        (self.folder / "directory.yaml").write_text(yaml.safe_dump(people, sort_keys=False))
+
+    # --- the daemon
+
+    async def cli(self, *arguments: str) -> str:
+        """Run a command of callcontrol's; its output. Raises RuntimeError where it fails."""
+        process = await asyncio.create_subprocess_exec(
+            *self._command(*arguments),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+        if process.returncode:
+            raise RuntimeError(f"callcontrol {' '.join(arguments)}: {output.decode()}")
+        return output.decode()
+
+    def _command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "callcontrol", "--config", str(self.config), *arguments]
+
+    async def start(self) -> None:
+        """Start the daemon; return when it is ready."""
+        with self.log.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                *self._command("serve"), stdout=log, stderr=log, start_new_session=True
+            )
+        async with asyncio.timeout(READY_S):
+            while not await self._ready():
+                if self.process.returncode is not None:
+                    raise RuntimeError(f"the daemon ended: {self.log.read_text()[-3000:]}")
+                await asyncio.sleep(0.05)
+
+    async def _ready(self) -> bool:
+        try:
+            return (await self.http.get("/readyz")).status_code == httpx.codes.OK
+        except httpx.TransportError:
+            return False
+
+    async def kill(self) -> None:
+        """kill -9."""
+        await self._end(signal.SIGKILL)
+
+    async def stop(self) -> None:
+        await self._end(signal.SIGTERM)
+
+    async def _end(self, how: signal.Signals) -> None:
+        if self.process is not None and self.process.returncode is None:
+            os.kill(self.process.pid, how)
+            await self.process.wait()
+
+    async def close(self) -> None:
+        await self.stop()
+        await self.http.aclose()
+        await self.store.close()
+
+    # --- transfers
+
+    async def asks(self, call: Call, *, bot: str = "sami", **more: Any) -> TransferId:
+        """The bot asks for a transfer of its lead."""
+        body = {"bot": bot, "lead": "lena", "channel": call.lead_channel, "summary": SUMMARY} | more
+        answer = await self.http.post("/v1/transfers", json=body)
+        answer.raise_for_status()
+        return TransferId(answer.json()["id"])
+
+    async def row(self, transfer: TransferId) -> TransferRow:
+        return await self.store.transfer(transfer)
+
+    async def legs(self, transfer: TransferId) -> dict[str, LegRecord]:
+        """By who was rung."""
+        return {record.leg.label.lower(): record for record in await self.store.legs(transfer)}
+
+    async def journal(self, transfer: TransferId) -> tuple[Entry, ...]:
+        return await self.store.journal(transfer)
+
+    async def until(
+        self, wanted: Callable[[TransferRow], bool], transfer: TransferId, limit_s: float = 30.0
+    ) -> TransferRow:
+        """The transfer, when it is as wanted."""
+        async with asyncio.timeout(limit_s):
+            while not wanted(row := await self.row(transfer)):
+                await asyncio.sleep(0.02)
+        return row
+
+    async def outcome(self, transfer: TransferId, limit_s: float = 30.0) -> TransferRow:
+        return await self.until(lambda row: row.outcome is not None, transfer, limit_s)
+
+    async def phase(self, transfer: TransferId, wanted: str, limit_s: float = 30.0) -> dict[str, Any]:
+        """Wait until the bot is told so, over the event stream as a bot would; the event's data."""
+        async with (
+            asyncio.timeout(limit_s),
+            self.http.stream("GET", f"/v1/transfers/{transfer}/events", timeout=None) as answer,
+        ):
+            answer.raise_for_status()
+            data = ""
+            name = ""
+            async for line in answer.aiter_lines():
+                key, _, value = line.partition(": ")
+                if key == "event":
+                    name = value
+                elif key == "data":
+                    data = value
+                elif not line and name == wanted:
+                    return {"data": data}
+        raise RuntimeError(f"the stream ended before {wanted}")
+
+    def texts(self) -> list[dict[str, Any]]:
+        """What the file gateway has sent."""
+        if not self.texts_file.exists():
+            return []
+        return [yaml.safe_load(line) for line in self.texts_file.read_text().splitlines()]
+
+
+@asynccontextmanager
+async def site(
+    lab: Lab, folder: Path, people: dict[str, Any] | None = None, *, database: str = ""
+) -> AsyncIterator[Site]:
+    """A daemon with these people in its database, ready for calls."""
+    folder.mkdir(parents=True, exist_ok=True)
+    company = Site(lab, folder, people or directory(), database)
+    try:
+        await company.cli("apply", "--yes", str(folder / "directory.yaml"))
+        await company.start()
+        yield company
+    finally:
+        await company.close()
