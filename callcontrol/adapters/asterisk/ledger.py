@@ -1,0 +1,297 @@
+"""What is known of the channels that matter: the legs rung, the calls watched. AMI frames in, reports out.
+
+No I/O here. Frames about any other channel are dropped at the first look.
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+from callcontrol.adapters.asterisk.causes import NO_CHANNEL, cause_text, ended_by
+from callcontrol.adapters.asterisk.frames import Frame
+from callcontrol.core import events as e
+from callcontrol.core.model import Call, ChannelId, TransferId
+from callcontrol.ports import HandoffDone, Report, TransferAsked
+
+EVENTS = ("Newstate", "Hangup", "BridgeEnter", "BridgeLeave", "UserEvent", "OriginateResponse")
+
+_RINGING, _UP = "5", "6"  # ChannelState
+_LEG_CONTEXT = "callcontrol-leg"
+_DOING = {
+    "accepted": e.Doing.ACCEPTED,
+    "brief": e.Doing.ACCEPTED,
+    "join": e.Doing.ACCEPTED,
+    "briefed": e.Doing.BRIEFED,
+}
+
+
+@dataclass(slots=True)
+class Place:
+    """Where a channel is. Its name is what actions take: a unique id is matched by its beginning."""
+
+    name: str
+    bridge: str  # empty: in none
+
+
+@dataclass(slots=True)
+class LegTrack:
+    id: ChannelId
+    transfer_id: TransferId
+    lead: ChannelId
+    dialled: str = ""
+    up: bool = False
+    accepted: bool = False
+    briefed: bool = False
+    joined: bool = False
+    running: asyncio.Event = field(default_factory=asyncio.Event)  # our dialplan has it: it can be moved
+
+
+@dataclass(slots=True)
+class CallTrack:
+    call: Call
+    joined: bool = False  # an agent has been in the lead's bridge
+
+
+class Ledger:
+    def __init__(self) -> None:
+        self.legs: dict[ChannelId, LegTrack] = {}
+        self.calls: dict[TransferId, CallTrack] = {}
+        self.places: dict[ChannelId, Place] = {}
+        self._party_of: dict[ChannelId, TransferId] = {}
+        self._announcing: dict[ChannelId, tuple[TransferId, ChannelId]] = {}  # -> its transfer, the lead
+        self._last_survey: dict[ChannelId, e.Alive] = {}
+        self._last_places: dict[ChannelId, Place] = {}
+
+    # --- what to look at
+
+    def locate(self, channel: ChannelId, place: Place) -> None:
+        """Follow a channel that a transfer may soon be about."""
+        self.places[channel] = place
+
+    def watch(self, transfer_id: TransferId, call: Call) -> bool:
+        """False where it was watched already."""
+        if transfer_id in self.calls:
+            return False
+        self.calls[transfer_id] = CallTrack(call)
+        for party in (call.lead, call.bot):
+            if party is not None:
+                self._party_of[party] = transfer_id
+                self._place(party)
+        return True
+
+    def add_leg(self, leg: LegTrack) -> LegTrack:
+        """Safe to repeat. What the last survey found of it is taken over."""
+        if leg.id not in self.legs:
+            self.legs[leg.id] = leg
+            self._place(leg.id)
+            if (alive := self._last_survey.get(leg.id)) is not None:
+                self._seed(leg, alive)
+        return self.legs[leg.id]
+
+    def announce(self, transfer_id: TransferId, lead: ChannelId, channel: ChannelId) -> None:
+        self._announcing[channel] = (transfer_id, lead)
+
+    def silence(self, channel: ChannelId) -> None:
+        """Its end will not be reported."""
+        self._announcing.pop(channel, None)
+
+    def unheard(self) -> list[ChannelId]:
+        """The announcements whose agent is gone."""
+        heard = {leg.transfer_id for leg in self.legs.values() if leg.joined}
+        return [channel for channel, (owner, _) in self._announcing.items() if owner not in heard]
+
+    def connected(self, channel: ChannelId, *, handoff_over: bool) -> ChannelId | None:
+        """The lead of the call that this channel is part of, when from now on it is an agent's call."""
+        leg = self.legs.get(channel)
+        transfer_id = leg.transfer_id if leg is not None else self._party_of.get(channel)
+        call = None if transfer_id is None else self.calls.get(transfer_id)
+        over = handoff_over or (leg is not None and leg.briefed)
+        if call is None or not call.joined or not over:
+            return None
+        return call.call.lead
+
+    def never_was(self, channel: ChannelId) -> Iterator[Report]:
+        """Its Originate has failed, and no Hangup has told of a channel."""
+        if (announced := self._announcing.pop(channel, None)) is not None:
+            yield HandoffDone(channel=announced[1])
+        if channel in self.legs:
+            self.drop(channel)
+            yield e.LegEnded(channel=channel, by=e.EndedBy.UNREACHABLE, cause=NO_CHANNEL)
+
+    def forget(self, transfer_id: TransferId) -> CallTrack | None:
+        call = self.calls.pop(transfer_id, None)
+        if call is None:
+            return None
+        for channel in [key for key, leg in self.legs.items() if leg.transfer_id == transfer_id]:
+            self.drop(channel)
+        for channel in [key for key, owner in self._party_of.items() if owner == transfer_id]:
+            self.drop(channel)
+        return call
+
+    def drop(self, channel: ChannelId) -> None:
+        self.legs.pop(channel, None)
+        self._party_of.pop(channel, None)
+        self.places.pop(channel, None)
+
+    def _place(self, channel: ChannelId) -> None:
+        if channel not in self.places and (place := self._last_places.get(channel)) is not None:
+            self.places[channel] = place
+
+    # --- a survey
+
+    def survey(self, pbx_started: str, rows: Sequence[Frame]) -> e.Survey:
+        """Take over what CoreShowChannels lists, and pass it on."""
+        members: dict[str, set[ChannelId]] = {}
+        for row in rows:
+            members.setdefault(row.get("BridgeId", ""), set()).add(ChannelId(row.get("Uniqueid", "")))
+        self._last_survey, self._last_places = {}, {}
+        for row in rows:
+            channel, bridge = ChannelId(row.get("Uniqueid", "")), row.get("BridgeId", "")
+            mates = frozenset(members[bridge] - {channel}) if bridge else frozenset[ChannelId]()
+            self._last_survey[channel] = e.Alive(doing=doing(row), bridged_with=mates)
+            self._last_places[channel] = Place(row.get("Channel", ""), bridge)
+        tracked = (*self.legs, *self._party_of)
+        self.places = {key: self._last_places[key] for key in tracked if key in self._last_places}
+        for channel, leg in list(self.legs.items()):
+            if channel in self._last_survey:
+                self._seed(leg, self._last_survey[channel])
+            else:
+                del self.legs[channel]
+        return e.Survey(pbx_started=pbx_started, alive=dict(self._last_survey))
+
+    def _seed(self, leg: LegTrack, alive: e.Alive) -> None:
+        if alive.doing is not e.Doing.RINGING:
+            leg.up = True
+            leg.running.set()
+        leg.accepted = leg.accepted or alive.doing in (e.Doing.ACCEPTED, e.Doing.BRIEFED)
+        leg.briefed = leg.briefed or alive.doing is e.Doing.BRIEFED
+        if leg.lead in alive.bridged_with:
+            self._mark_joined(leg)
+
+    # --- events
+
+    def apply(self, frame: Frame) -> Iterable[Report]:
+        event, channel = frame.get("Event"), ChannelId(frame.get("Uniqueid", ""))
+        if event == "UserEvent":
+            return self._user_event(frame, channel)
+        if event == "Hangup":
+            return self._hangup(frame, channel)
+        place = self.places.get(channel)
+        if place is None:
+            leg = self.legs.get(channel)
+            if leg is None:
+                return ()
+            place = self.places[channel] = Place("", "")
+        place.name = frame.get("Channel", place.name)
+        match event:
+            case "Newstate":
+                return self._newstate(frame, channel)
+            case "BridgeEnter":
+                place.bridge = frame.get("BridgeUniqueid", "")
+                return self._meet(channel)
+            case "BridgeLeave":
+                place.bridge = ""
+        return ()
+
+    def _newstate(self, frame: Frame, channel: ChannelId) -> Iterator[Report]:
+        leg = self.legs.get(channel)
+        if leg is None or leg.up:
+            return
+        leg.up = frame.get("ChannelState") == _UP
+        if frame.get("ChannelState") == _RINGING:
+            yield e.LegRinging(channel=channel)
+
+    def _hangup(self, frame: Frame, channel: ChannelId) -> Iterator[Report]:
+        cause = cause_text(frame.get("Cause", ""), frame.get("Cause-txt", ""))
+        if (announced := self._announcing.pop(channel, None)) is not None:
+            yield HandoffDone(channel=announced[1])
+            return
+        leg, transfer_id = self.legs.get(channel), self._party_of.get(channel)
+        self.drop(channel)
+        if leg is not None:
+            number = frame.get("Cause", "")
+            by = e.EndedBy.NORMAL if leg.up else ended_by(int(number) if number.isdecimal() else -1)
+            yield e.LegEnded(channel=channel, by=by, cause=cause)
+        elif transfer_id is not None and (call := self.calls.get(transfer_id)) is not None:
+            party = e.LeadHungUp if channel == call.call.lead else e.BotHungUp
+            yield party(channel=channel, cause=cause)
+
+    def _meet(self, channel: ChannelId) -> Iterator[Report]:
+        """Whoever came, lead or agent: they have met when both are in one bridge."""
+        transfer_id = self._party_of.get(channel)
+        legs = (
+            [leg for leg in self.legs.values() if leg.transfer_id == transfer_id]
+            if transfer_id is not None
+            else [self.legs[channel]]
+            if channel in self.legs
+            else []
+        )
+        for leg in legs:
+            if not leg.joined and self.together(leg):
+                self._mark_joined(leg)
+                yield e.Joined(channel=leg.id)
+
+    def together(self, leg: LegTrack) -> bool:
+        here, there = self.places.get(leg.id), self.places.get(leg.lead)
+        return here is not None and there is not None and here.bridge == there.bridge != ""
+
+    def _mark_joined(self, leg: LegTrack) -> None:
+        leg.joined = True
+        if (call := self.calls.get(leg.transfer_id)) is not None:
+            call.joined = True
+
+    def _user_event(self, frame: Frame, channel: ChannelId) -> Iterator[Report]:
+        name = frame.get("UserEvent", "")
+        if name == "CallcontrolTransfer":
+            self.places[channel] = Place(frame.get("Channel", ""), "")
+            yield _asked(frame, channel)
+        elif name == "CallcontrolHandoffFinished":
+            yield HandoffDone(channel=channel)
+        elif name == "CallcontrolJoinFailed":
+            if (leg := self.legs.get(ChannelId(frame.get("Leg", "")))) is not None:
+                yield e.JoinFailed(channel=leg.id, why=frame.get("Why", ""))
+        elif (leg := self.legs.get(channel)) is not None:
+            yield from _leg_says(leg, name, frame)
+
+
+def _leg_says(leg: LegTrack, name: str, frame: Frame) -> Iterator[Report]:
+    match name:
+        case "CallcontrolLegAnswered":
+            leg.up = True
+            leg.running.set()
+            yield e.LegAnswered(channel=leg.id)
+            if frame.get("Accepted") == "1":
+                leg.accepted = True
+                yield e.LegAccepted(channel=leg.id)
+        case "CallcontrolLegAccepted":
+            leg.accepted = True
+            yield e.LegAccepted(channel=leg.id)
+        case "CallcontrolLegDeclined":
+            yield e.LegDeclined(channel=leg.id)
+        case "CallcontrolLegBriefed":
+            leg.briefed = True
+            yield e.LegBriefed(channel=leg.id)
+
+
+def _asked(frame: Frame, channel: ChannelId) -> TransferAsked:
+    """The values are the dialplan's variables, URI-encoded: they may hold anything."""
+    given = {key: unquote(value).strip() for key, value in frame.items()}
+    fields = ("Name", "Phone", "Email", "Source")
+    return TransferAsked(
+        channel=channel,
+        lead_id=given.get("Lead", ""),
+        bot_id=given.get("Bot", ""),
+        summary=given.get("Summary", ""),
+        key=given.get("Key", ""),
+        lead={field.lower(): value for field in fields if (value := given.get(f"Lead{field}", ""))},
+    )
+
+
+def doing(row: Frame) -> e.Doing:
+    """What a listed channel is doing, from its state and its place in our dialplan."""
+    if row.get("ChannelState") != _UP:
+        return e.Doing.RINGING
+    if row.get("Context") != _LEG_CONTEXT:
+        return e.Doing.ANSWERED
+    return _DOING.get(row.get("Exten", ""), e.Doing.ANSWERED)

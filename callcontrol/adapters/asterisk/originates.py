@@ -1,0 +1,79 @@
+"""What an Originate says. Of the lead only the caller id is in it, cleaned and looked at once more."""
+
+import math
+import re
+
+from callcontrol.adapters.asterisk.dialstrings import dial_string, is_local, is_pjsip
+from callcontrol.adapters.asterisk.settings import AsteriskSettings
+from callcontrol.core.model import AcceptBy, ChannelId, EndpointKind
+from callcontrol.ports import CallerId, PortError, RingOrder
+
+RING_MARGIN_S = 2.0  # our own deadline comes first; the switch's is for when we are gone
+ANNOUNCE_TIMEOUT_S = 5.0
+
+_NUMBER = re.compile(r"\+?[0-9]{0,15}")
+_NAME_PUNCTUATION = frozenset(" .'-")
+_ALERT_INFO = re.compile(r"[A-Za-z0-9<>:/.;=@_ -]{1,200}")
+
+Originate = dict[str, str | list[str]]
+
+
+def ring(order: RingOrder, settings: AsteriskSettings, far_end: str) -> Originate:
+    """`far_end` is the unique id of a Local channel's other half. Raises PortError."""
+    leg = order.leg
+    dial = dial_string(leg.endpoint, settings)
+    variables = [
+        f"CALLCONTROL_TRANSFER={_id(order.transfer_id)}",
+        f"CALLCONTROL_LEAD={_id(order.lead)}",
+        f"CALLCONTROL_ACCEPT_S={math.ceil(order.accept_timeout_s)}",
+        "FORWARD_CONTEXT=callcontrol-no-forward",
+    ]
+    if settings.alert_info and is_pjsip(dial):
+        if not _ALERT_INFO.fullmatch(settings.alert_info):
+            raise PortError("alert_info has characters that no header may have", retryable=False)
+        variables.append(f"PJSIP_HEADER(add,Alert-Info)={settings.alert_info}")
+    fields: Originate = {
+        "Channel": dial,
+        "ChannelId": leg.id,
+        "Context": "callcontrol-leg",
+        "Exten": "answer" if leg.endpoint.accept_by is AcceptBy.ANSWER else "key",
+        "Priority": "1",
+        "Timeout": str(math.ceil((order.ring_timeout_s + RING_MARGIN_S) * 1000)),
+        "CallerID": _caller_id(order.caller, settings, outside=leg.endpoint.kind is EndpointKind.NUMBER),
+        "Variable": variables,
+        "Async": "true",
+    }
+    if is_local(dial):
+        fields["OtherChannelId"] = far_end
+    return fields
+
+
+def announce(lead: ChannelId, sounds: str, channel: ChannelId, far_end: str) -> Originate:
+    """One half joins the lead's bridge, the other plays."""
+    return {
+        "Channel": "Local/join@callcontrol-announce/n",
+        "ChannelId": channel,
+        "OtherChannelId": far_end,
+        "Context": "callcontrol-announce",
+        "Exten": "play",
+        "Priority": "1",
+        "Timeout": str(math.ceil(ANNOUNCE_TIMEOUT_S * 1000)),
+        "CallerID": '"Announcement" <>',
+        "Variable": [f"__CALLCONTROL_LEAD={_id(lead)}", f"CALLCONTROL_SOUNDS={sounds}"],
+        "Async": "true",
+    }
+
+
+def _caller_id(caller: CallerId, settings: AsteriskSettings, *, outside: bool) -> str:
+    number = settings.outside_caller_number if outside and settings.outside_caller_number else caller.number
+    clean = all(c.isalnum() or c in _NAME_PUNCTUATION for c in caller.name) and len(caller.name) <= 80
+    if not clean or not _NUMBER.fullmatch(number):
+        raise PortError("the caller id was not cleaned", retryable=False)
+    return f'"{caller.name}" <{number}>'
+
+
+def _id(text: str) -> str:
+    """A comma would begin another variable."""
+    if not re.fullmatch(r"[A-Za-z0-9_.:;/@+-]{1,150}", text):
+        raise PortError(f"{text!r} is no id", retryable=False)
+    return text

@@ -1,0 +1,362 @@
+"""`ports.Pbx` over AMI. Verbs order; the ledger turns what the switch then says into reports.
+
+Sound and the deadlines of waiting channels are the dialplan's; dialplan/README.md is the contract.
+Actions address lead and bot by channel name, legs by the unique id we gave them: Asterisk takes the
+beginning of a unique id for the whole, and ours are all of one length.
+"""
+
+import asyncio
+import contextlib
+import re
+import uuid
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+
+import structlog
+
+from callcontrol.adapters.asterisk import checks, originates
+from callcontrol.adapters.asterisk.causes import ANSWERED_ELSEWHERE, NORMAL_CLEARING
+from callcontrol.adapters.asterisk.dialstrings import dial_string
+from callcontrol.adapters.asterisk.frames import MAX_FIELD, Frame
+from callcontrol.adapters.asterisk.ledger import CallTrack, Ledger, LegTrack, Place
+from callcontrol.adapters.asterisk.link import Fields, RefusedError, Reply
+from callcontrol.adapters.asterisk.session import Supervisor
+from callcontrol.adapters.asterisk.settings import AsteriskSettings
+from callcontrol.core import events as e
+from callcontrol.core.events import Why
+from callcontrol.core.model import Agent, BotId, Call, ChannelId, Endpoint, Leg, TransferId
+from callcontrol.ports import ChannelUnknownError, Finding, HandoffDone, PortError, Report, RingOrder
+
+log = structlog.get_logger(__name__)
+
+HANGUP_WITHIN_S = 0.1  # of an OriginateResponse, which overtakes it in the switch
+RUNNING_WITHIN_S = 0.3  # from picked up to the first line of our dialplan
+CHANNEL_WITHIN_S = 2.0  # from an accepted Originate to its channel
+POLL_S = 0.05
+MAX_FALLBACKS = 9  # extensions of callcontrol-fallback-leg
+
+_CHANNEL = re.compile(r"[^\x00-\x1f\x7f/][^\x00-\x1f\x7f]{0,199}")
+_GOTO = re.compile(r"([A-Za-z0-9_.-]{1,79}),([A-Za-z0-9_+*#.-]{1,79}),([A-Za-z0-9_]{1,30})")
+_SOUND = re.compile(r"/[A-Za-z0-9_./+-]{1,400}")
+_BOT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_NOT_PLAIN = re.compile(r"[^A-Za-z0-9 .,:'_-]+")
+_GONE = ("no such channel", "channel does not exist", "channel not up")
+
+_FAREWELL = {
+    Why.ANSWERED_ELSEWHERE: "taken",
+    Why.TAKEN: "taken",
+    Why.LEAD_HUNG_UP: "lead-gone",
+    Why.CANCELLED: "called-off",
+    Why.JOIN_FAILED: "failed",
+    Why.NO_CONSENT: "expired",
+    Why.RING_TIMEOUT: "expired",
+    Why.UNREACHABLE: "expired",
+}
+_NO_MISSED_CALL = (Why.ANSWERED_ELSEWHERE, Why.TAKEN)
+
+
+class AsteriskPbx:
+    def __init__(self, settings: AsteriskSettings) -> None:
+        self._settings = settings
+        self._ledger = Ledger()
+        self._supervisor = Supervisor(settings, self._ledger, self._event)
+        self._report: Callable[[Report], None] = lambda _: None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # --- the link
+
+    async def run(self, report: Callable[[Report], None]) -> None:
+        self._report = report
+        try:
+            await self._supervisor.run(report)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def linked(self) -> bool:
+        return self._supervisor.linked
+
+    async def check(self, agents: Sequence[Agent]) -> Sequence[Finding]:
+        return await checks.check(self._supervisor, self._settings, agents)
+
+    def _event(self, frame: Frame) -> None:
+        if frame.get("Event") == "OriginateResponse":
+            self._originated(frame)
+        else:
+            for report in self._ledger.apply(frame):
+                self._tell(report)
+
+    def _originated(self, frame: Frame) -> None:
+        """Nothing else tells that a leg got no channel. Where it had one, its Hangup says more."""
+        channel = ChannelId(frame.get("Uniqueid", ""))
+        leg = self._ledger.legs.get(channel)
+        has_channel = leg is not None and frame.get("Channel") != leg.dialled
+        if frame.get("Response") == "Failure" and not has_channel:
+            asyncio.get_running_loop().call_later(HANGUP_WITHIN_S, self._no_channel, channel)
+
+    def _no_channel(self, channel: ChannelId) -> None:
+        for report in self._ledger.never_was(channel):
+            self._tell(report)
+
+    def _tell(self, report: Report) -> None:
+        match report:
+            case e.Joined() | e.BotHungUp() | HandoffDone():
+                self._mark_connected(report.channel, handoff_over=not isinstance(report, e.Joined))
+            case e.LegEnded():
+                self._silence_announcements()
+            case _:
+                pass
+        self._report(report)
+
+    # --- calls
+
+    async def locate(self, channel: str) -> Call:
+        row = await self._status(channel)
+        lead, bridge = ChannelId(row["Uniqueid"]), row.get("BridgeID", "")
+        self._ledger.locate(lead, Place(row["Channel"], bridge))
+        others = [mate for mate in await self._members(bridge) if mate != lead]
+        if len(others) > 1:
+            raise PortError(
+                f"{len(others)} others share the lead's bridge: no telling the bot", retryable=False
+            )
+        return Call(lead=lead, bot=others[0] if others else None, pbx_started=self._supervisor.pbx_started)
+
+    def watch(self, transfer_id: TransferId, call: Call) -> None:
+        if self._ledger.watch(transfer_id, call) and self.linked:
+            self._spawn(self._set(call.lead, "CALLCONTROL_TRANSFER", transfer_id))
+
+    def watch_leg(self, transfer_id: TransferId, call: Call, leg: Leg) -> None:
+        self._ledger.add_leg(LegTrack(leg.id, transfer_id, call.lead))
+
+    def forget(self, transfer_id: TransferId) -> None:
+        names = dict(self._ledger.places)
+        call = self._ledger.forget(transfer_id)
+        if call is not None and self.linked and (place := names.get(call.call.lead)) is not None:
+            self._spawn(self._let_go(call, place.name))
+
+    async def _let_go(self, call: CallTrack, lead: str) -> None:
+        """A lead that our dialplan still holds has nobody left to wait for."""
+        await self._on_channel(lead, "Setvar", {"Variable": "CALLCONTROL_TRANSFER", "Value": ""})
+        if call.joined:
+            await self._on_channel(lead, "Setvar", {"Variable": "CALLCONTROL_CONNECTED", "Value": "1"})
+        row = await self._status(lead)
+        if row.get("Context") == "callcontrol-lead" and not row.get("BridgeID"):
+            await self._redirect(lead, "callcontrol-lead", "connected" if call.joined else "missed")
+
+    # --- legs
+
+    async def ring(self, order: RingOrder) -> None:
+        fields = originates.ring(order, self._settings, str(uuid.uuid4()))
+        leg = LegTrack(order.leg.id, order.transfer_id, order.lead, dialled=str(fields["Channel"]))
+        self._ledger.add_leg(leg)
+        try:
+            await self._act("Originate", fields)
+        except RefusedError:
+            self._ledger.drop(order.leg.id)
+            raise
+
+    async def hang_up(self, channel: ChannelId, why: Why, *, answered: bool) -> None:
+        leg = self._ledger.legs.get(channel)
+        if answered or (leg is not None and leg.up):
+            await self._see_off(channel, leg, why)
+            return
+        cause = ANSWERED_ELSEWHERE if why in _NO_MISSED_CALL else NORMAL_CLEARING
+        deadline = asyncio.get_running_loop().time() + CHANNEL_WITHIN_S
+        while not await self._hung_up(channel, cause):
+            # An Originate was accepted, but its channel is not made yet: it would ring on.
+            if channel not in self._ledger.legs or asyncio.get_running_loop().time() > deadline:
+                self._no_channel(channel)
+                return
+            await asyncio.sleep(POLL_S)
+
+    async def _see_off(self, channel: ChannelId, leg: LegTrack | None, why: Why) -> None:
+        """Say why to whoever picked up, then hang up; the dialplan does both."""
+        if why is not Why.CALL_OVER:
+            if leg is not None:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(leg.running.wait(), RUNNING_WITHIN_S)
+            try:
+                await self._redirect(channel, "callcontrol-bye", _FAREWELL[why])
+            except ChannelUnknownError:
+                return
+            except RefusedError as error:
+                log.warning("a leg is hung up without a word", leg=channel, said=error.said)
+            else:
+                return
+        await self._hung_up(channel, NORMAL_CLEARING)
+
+    async def brief(self, channel: ChannelId, sound: Path) -> None:
+        await asyncio.gather(
+            self._set(channel, "CALLCONTROL_SOUND", _sound(sound)),
+            self._redirect(channel, "callcontrol-leg", "brief"),
+        )
+
+    # --- joining and handing off
+
+    async def join(self, lead: ChannelId, channel: ChannelId) -> None:
+        bridge = await self._bridge_of(lead)
+        leg = self._ledger.legs.get(channel)
+        if leg is not None and self._ledger.together(leg):
+            self._tell(e.Joined(channel=channel))
+        elif bridge:
+            await self._redirect(channel, "callcontrol-leg", "join")
+        else:
+            await asyncio.gather(
+                self._set(channel, "TIMEOUT(absolute)", "0"),
+                self._set(lead, "CALLCONTROL_AGENT", channel),
+                self._redirect(lead, "callcontrol-lead", "join"),
+            )
+
+    async def announce(self, transfer_id: TransferId, lead: ChannelId, sounds: Sequence[Path]) -> None:
+        channel = ChannelId(str(uuid.uuid4()))
+        files = "&".join(_sound(sound) for sound in sounds)
+        fields = originates.announce(lead, files, channel, str(uuid.uuid4()))
+        self._ledger.announce(transfer_id, lead, channel)
+        try:
+            await self._act("Originate", fields)
+        except PortError:
+            self._ledger.silence(channel)
+            raise
+
+    def _silence_announcements(self) -> None:
+        """An agent has left: what was being said to him stops, and is not reported as said."""
+        for channel in self._ledger.unheard():
+            self._ledger.silence(channel)
+            self._spawn(self._hung_up(channel, NORMAL_CLEARING))
+
+    async def release_bot(self, channel: ChannelId) -> None:
+        self._mark_connected(channel, handoff_over=True)
+        await self._hung_up(channel, NORMAL_CLEARING)
+
+    def _mark_connected(self, channel: ChannelId, *, handoff_over: bool) -> None:
+        """From here on an agent who hangs up ends the call: the dialplan must not hold the lead then."""
+        lead = self._ledger.connected(channel, handoff_over=handoff_over)
+        if lead is not None:
+            self._spawn(self._set(lead, "CALLCONTROL_CONNECTED", "1"))
+
+    async def return_lead(self, lead: ChannelId, goto: str) -> None:
+        if goto:
+            place = _GOTO.fullmatch(goto)
+            if place is None:
+                raise PortError(f"{goto!r} is no context,extension,priority", retryable=False)
+            await self._redirect(lead, place[1], place[2], place[3])
+            return
+        row = await self._status(self._address(lead))
+        if row.get("Context") in checks.HOLD_CONTEXTS:
+            await self._redirect(lead, "callcontrol-lead", "missed")
+
+    # --- the dialplan's questions
+
+    async def acknowledge(self, channel: ChannelId, transfer_id: TransferId | None, why: str) -> None:
+        """In this order: the dialplan waits for the second."""
+        if transfer_id is not None:
+            said, ack = self._set(channel, "CALLCONTROL_TRANSFER", transfer_id), "accepted"
+        else:
+            said, ack = self._set(channel, "CALLCONTROL_WHY", _NOT_PLAIN.sub(" ", why)[:200]), "refused"
+        await asyncio.gather(said, self._set(channel, "CALLCONTROL_ACK", ack))
+
+    async def publish_fallbacks(self, bot_id: BotId, endpoints: Sequence[Endpoint]) -> None:
+        if not _BOT_ID.fullmatch(bot_id):
+            raise PortError(f"{bot_id!r} is no bot id the dialplan can use", retryable=False)
+        strings = list(dict.fromkeys(dial_string(endpoint, self._settings) for endpoint in endpoints))
+        kept = strings[:MAX_FALLBACKS]
+        while len("&".join(kept)) > MAX_FIELD - len("Value"):
+            kept.pop()
+        if len(kept) < len(strings):
+            log.warning("not every fallback number fits into the switch", bot=bot_id, left=len(kept))
+        fields = {"Variable": f"DB(callcontrol/fallback-{bot_id})", "Value": "&".join(kept)}
+        await self._act("Setvar", fields)
+
+    # --- small things
+
+    async def _act(self, name: str, fields: Fields, *, many: bool = False) -> Reply:
+        return await self._supervisor.act(name, fields, many=many)
+
+    def _address(self, channel: ChannelId | str) -> str:
+        """Its name where we know it: names are compared whole."""
+        place = self._ledger.places.get(ChannelId(channel))
+        return place.name if place is not None and place.name else channel
+
+    async def _on_channel(self, channel: ChannelId | str, name: str, fields: dict[str, str]) -> Reply:
+        """Raises ChannelUnknownError, and PortError for what else was refused."""
+        try:
+            return await self._act(name, {"Channel": self._address(channel), **fields})
+        except RefusedError as error:
+            if any(words in error.said.lower() for words in _GONE):
+                raise ChannelUnknownError(channel) from None
+            raise
+
+    async def _set(self, channel: ChannelId, variable: str, value: str) -> None:
+        await self._on_channel(channel, "Setvar", {"Variable": variable, "Value": value})
+
+    async def _redirect(
+        self, channel: ChannelId | str, context: str, exten: str, priority: str = "1"
+    ) -> None:
+        place = {"Context": context, "Exten": exten, "Priority": priority}
+        await self._on_channel(channel, "Redirect", place)
+
+    async def _hung_up(self, channel: ChannelId, cause: int) -> bool:
+        """False where there is no such channel."""
+        try:
+            await self._on_channel(channel, "Hangup", {"Cause": str(cause)})
+        except ChannelUnknownError:
+            return False
+        return True
+
+    async def _status(self, channel: str) -> Frame:
+        """One channel, by name or unique id. Raises ChannelUnknownError."""
+        if not _CHANNEL.fullmatch(channel):
+            raise ChannelUnknownError(channel)
+        try:
+            rows = (await self._act("Status", {"Channel": channel}, many=True)).rows
+        except RefusedError:
+            rows = ()
+        for row in rows:
+            if channel.lower() in (row.get("Uniqueid", "").lower(), row.get("Channel", "").lower()):
+                return row
+        raise ChannelUnknownError(channel)
+
+    async def _bridge_of(self, channel: ChannelId) -> str:
+        """Known from events, or else asked for; empty where it is in no bridge."""
+        place = self._ledger.places.get(channel)
+        if place is None:
+            row = await self._status(channel)
+            place = Place(row["Channel"], row.get("BridgeID", ""))
+            self._ledger.locate(channel, place)
+        return place.bridge
+
+    async def _members(self, bridge: str) -> list[ChannelId]:
+        if not bridge:
+            return []
+        try:
+            reply = await self._act("BridgeInfo", {"BridgeUniqueid": bridge}, many=True)
+        except RefusedError:
+            return []  # it has just been dissolved
+        return [ChannelId(row["Uniqueid"]) for row in reply.rows if "Uniqueid" in row]
+
+    def _spawn(self, work: Coroutine[None, None, object]) -> None:
+        """In the background, where nobody waits for the answer."""
+
+        async def quietly() -> None:
+            try:
+                await work
+            except ChannelUnknownError:
+                pass
+            except PortError as error:
+                log.warning("an order in passing was not taken", error=str(error))
+
+        task = asyncio.create_task(quietly())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _sound(path: Path) -> str:
+    """As Playback takes it: no suffix, so that the switch picks the format it likes best."""
+    text = str(path.with_suffix(""))
+    if not _SOUND.fullmatch(text) or ".." in path.parts:
+        raise PortError(
+            f"{text!r} can't be played: use letters, digits and ._+- in its path", retryable=False
+        )
+    return text

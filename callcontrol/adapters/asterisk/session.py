@@ -1,0 +1,102 @@
+"""Keeps one AMI session after another: log in, survey, report, until it is lost; then again."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Callable
+
+import structlog
+
+from callcontrol.adapters.asterisk.frames import Frame
+from callcontrol.adapters.asterisk.ledger import EVENTS, Ledger
+from callcontrol.adapters.asterisk.link import AmiLink, Fields, LoginError, Reply
+from callcontrol.adapters.asterisk.settings import AsteriskSettings
+from callcontrol.core.events import Survey
+from callcontrol.ports import LinkDown, LinkUp, PortError, Report
+
+log = structlog.get_logger(__name__)
+
+
+class Supervisor:
+    """`run` it as a task. Events reach `on_event` in the order of the wire, from a survey on."""
+
+    def __init__(self, settings: AsteriskSettings, ledger: Ledger, on_event: Callable[[Frame], None]) -> None:
+        self.pbx_started = ""
+        self._settings = settings
+        self._ledger = ledger
+        self._on_event = on_event
+        self._link: AmiLink | None = None  # only while events may flow
+        self._early: list[Frame] = []
+
+    @property
+    def linked(self) -> bool:
+        return self._link is not None and not self._link.lost.done()
+
+    async def act(self, name: str, fields: Fields | None = None, *, many: bool = False) -> Reply:
+        """Raises PortError."""
+        if self._link is None:
+            raise PortError("no link to the switch", retryable=True)
+        return await self._link.action(name, fields, many=many)
+
+    @contextlib.asynccontextmanager
+    async def borrowed(self) -> AsyncIterator[AmiLink]:
+        """The session that is up, or one of its own where `run` is not running. Raises PortError."""
+        if self._link is not None and self.linked:
+            yield self._link
+            return
+        link = AmiLink(self._settings, lambda _: None, EVENTS)
+        try:
+            await link.open()
+            yield link
+        finally:
+            await link.close()
+
+    async def run(self, report: Callable[[Report], None]) -> None:
+        """For ever. A switch that comes back within seconds is found again within two."""
+        retry_s = self._settings.first_retry_s
+        while True:
+            try:
+                await self._one_session(report)
+                retry_s = wait_s = self._settings.first_retry_s
+            except LoginError as error:
+                stopping = "shutting down" in error.said.lower()
+                wait_s = retry_s if stopping else self._settings.login_retry_s
+                log.error("AMI login refused: compare user and secret with manager.conf", said=error.said)
+            except PortError as error:
+                wait_s = retry_s
+                log.warning("no link to the switch yet", error=str(error))
+            await asyncio.sleep(wait_s * random.uniform(0.75, 1.25))  # noqa: S311 - only jitter
+            retry_s = min(retry_s * 2, self._settings.last_retry_s)
+
+    async def _one_session(self, report: Callable[[Report], None]) -> None:
+        """Returns when a session that had been up is lost. Raises PortError where none came up."""
+        self._early = []
+        link = AmiLink(self._settings, self._take, EVENTS)
+        try:
+            await link.open()
+            survey = await self._survey(link)
+            self._link = link
+            log.info("linked to the switch", pbx_started=survey.pbx_started)
+            report(LinkUp(survey=survey))
+            for frame in self._early:
+                self._on_event(frame)
+            why = await asyncio.shield(link.lost)
+            log.warning("link to the switch lost", why=why)
+            self._link = None
+            report(LinkDown(why=why))
+        finally:
+            self._link = None
+            await link.close()
+
+    async def _survey(self, link: AmiLink) -> Survey:
+        status = (await link.action("CoreStatus")).headers
+        self.pbx_started = f"{status.get('CoreStartupDate', '')} {status.get('CoreStartupTime', '')}"
+        rows = await link.action("CoreShowChannels", many=True)
+        return self._ledger.survey(self.pbx_started, rows.rows)
+
+    def _take(self, frame: Frame) -> None:
+        """Before the survey is in, an event waits: the survey may be older or younger."""
+        if self._link is not None:
+            self._on_event(frame)
+        else:
+            self._early.append(frame)

@@ -1,0 +1,19 @@
+#!/bin/sh
+# Makes the prompts in sounds/callcontrol: 8 kHz mu-law. Needs espeak-ng and sox.
+# Record your own over them: same names, any format your Asterisk reads.
+set -eu
+cd "$(dirname "$0")/sounds/callcontrol"
+
+say() {
+    espeak-ng -v en-us -s 165 --stdout "$2" |
+        sox -t wav - -r 8000 -c 1 -t ul "$1.ulaw" highpass 200 norm -3 silence 1 0.01 0.5% reverse silence 1 0.01 0.5% reverse
+}
+
+say press-1-to-accept "You have a live transfer. Press 1 to take the call, 2 to decline."
+say taken "Thank you. A colleague has already taken this call. Goodbye."
+say lead-gone "The caller has hung up. Goodbye."
+say called-off "The transfer was called off. Goodbye."
+say failed "Sorry, the call could not be connected. Goodbye."
+say goodbye "Goodbye."
+say please-hold "One moment, please."
+say call-you-back "Sorry, nobody is free right now. We will call you back as soon as possible. Goodbye."
