@@ -4,7 +4,7 @@ import ssl
 from pathlib import Path
 from typing import NamedTuple
 
-from callcontrol.adapters import asterisk
+from callcontrol.adapters.asterisk import AsteriskPbx, AsteriskSettings
 from callcontrol.adapters.simulated import SimulatedPbx
 from callcontrol.adapters.sms.file import FileGateway
 from callcontrol.adapters.speech.command import CommandSpeech, SpeechSettings
@@ -14,21 +14,27 @@ from callcontrol.config import Asterisk, Config, PbxKind
 from callcontrol.ports import Clock, Pbx, SmsGateway, Speech
 
 
-def store(config: Config) -> SqlStore:
-    """Nothing is opened yet. The folder of an SQLite file is made."""
+def make_folders(config: Config) -> None:
+    """Those that callcontrol writes into. Others may look into the first: the PBX plays sounds there."""
+    config.state_directory.mkdir(parents=True, exist_ok=True)
     if config.database_file is not None:
         config.database_file.parent.mkdir(parents=True, exist_ok=True)
+
+
+def store(config: Config) -> SqlStore:
+    """Nothing is opened yet."""
+    make_folders(config)
     return SqlStore(config.database_url)
 
 
 def pbx(config: Config, clock: Clock) -> Pbx:
     if config.pbx is PbxKind.SIMULATED or config.asterisk is None:
         return SimulatedPbx(clock=clock)
-    return asterisk.AsteriskPbx(_asterisk(config.asterisk))
+    return AsteriskPbx(_asterisk(config.asterisk))
 
 
-def _asterisk(given: Asterisk) -> "asterisk.AsteriskSettings":
-    return asterisk.AsteriskSettings(
+def _asterisk(given: Asterisk) -> AsteriskSettings:
+    return AsteriskSettings(
         username=given.username,
         secret=given.secret.get_secret_value(),
         host=given.host,

@@ -17,6 +17,7 @@ from callcontrol.config.settings import (
     PbxKind,
     Speech,
     load_config,
+    secret_files,
 )
 
 __all__ = [
@@ -33,4 +34,5 @@ __all__ = [
     "Speech",
     "load_config",
     "load_directory",
+    "secret_files",
 ]

@@ -199,6 +199,17 @@ class Config(Model):
         return url.render_as_string(hide_password=False)
 
 
+def secret_files(path: Path) -> list[Path]:
+    """The files that a configuration names for its secrets, but not for URLs. Raises ConfigError."""
+    document = read(path)
+    data = document.data if isinstance(document.data, dict) else {}
+    api = data.get("api")
+    tokens = api.get("tokens") if isinstance(api, dict) else None
+    holders = [data.get("asterisk"), *(tokens if isinstance(tokens, list) else [])]
+    named = [holder.get("secret_file") for holder in holders if isinstance(holder, dict)]
+    return [path.absolute().parent / Path(name).expanduser() for name in named if isinstance(name, str)]
+
+
 def load_config(path: Path) -> Config:
     """Raises ConfigError."""
     return validate(Config, read(path))

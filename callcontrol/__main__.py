@@ -1,0 +1,6 @@
+"""`python -m callcontrol`."""
+
+from callcontrol.cli import main
+
+if __name__ == "__main__":
+    main()

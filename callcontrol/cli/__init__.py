@@ -1,0 +1,48 @@
+"""The commands. Each is thin: it reads the configuration, asks one thing, and prints the answer."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from callcontrol.cli import check, daemon, database, directory, initialise, transfers
+from callcontrol.cli.common import CONFIG_ENV, EXIT_CODES, Commands
+
+app = typer.Typer(
+    name="callcontrol",
+    cls=Commands,
+    help=f"Warm transfers from a voice bot to a human agent on the same call.\n\n{EXIT_CODES}",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _all(
+    config: Annotated[Path | None, typer.Option("--config", help="The configuration file.")] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,  # noqa: ARG001
+) -> None:
+    if config is not None:
+        os.environ[CONFIG_ENV] = str(config)
+
+
+for command in (
+    daemon.serve,
+    check.check,
+    initialise.init,
+    directory.apply,
+    directory.agents,
+    transfers.transfer,
+    transfers.transfers,
+    transfers.show,
+    transfers.tasks,
+):
+    app.command()(command)
+app.add_typer(database.app, name="db")
+
+
+def main() -> None:
+    app()

@@ -1,0 +1,25 @@
+"""`serve`."""
+
+import asyncio
+import sys
+
+from callcontrol.app import configure_logs
+from callcontrol.app import serve as run_daemon
+from callcontrol.cli import output
+from callcontrol.cli.common import ConfigOption, become_owner, load_config
+from callcontrol.config import LogFormat
+
+
+def serve(config: ConfigOption) -> None:
+    """Run the daemon, until SIGTERM or SIGINT. Live transfers are picked up by the next start."""
+    settings = load_config(config)
+    become_owner(settings.state_directory)
+    wanted = settings.logging.format
+    as_json = wanted is LogFormat.JSON or (wanted is LogFormat.AUTO and not sys.stderr.isatty())
+    configure_logs(level=settings.logging.level, as_json=as_json, pii=settings.logging.pii)
+
+    def say_where(host: str, port: int) -> None:
+        if not as_json:
+            output.err.print(f"The API listens on http://{host}:{port} (its manual: /docs)")
+
+    asyncio.run(run_daemon(settings, on_listening=say_where))

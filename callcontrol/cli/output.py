@@ -1,0 +1,131 @@
+"""What commands print: tables for people, JSON for programs, one clear line for what went wrong."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from callcontrol.cli.timeline import FATES, Kind, Line, address
+from callcontrol.core.model import Agent, Connected, LegRecord
+from callcontrol.ports import Finding, Task, TransferRow
+
+_WIDE = 200  # where nobody's terminal sets a limit
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+STYLES = {
+    Kind.ROUTING: "dim",
+    Kind.PHONE: "",
+    Kind.ORDER: "dim",
+    Kind.TOLD: "cyan",
+    Kind.CALL: "",
+    Kind.GOOD: "bold green",
+    Kind.BAD: "bold red",
+}
+
+
+def as_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def complain(message: str) -> None:
+    err.print(Text(message, style="red"))
+
+
+def plain(*columns: str) -> Table:
+    """A table without lines. What is put into it is shown as it is: no markup."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def add(table: Table, cells: Iterable[object], style: str = "") -> None:
+    table.add_row(*(Text("" if cell is None else str(cell), style=style) for cell in cells))
+
+
+def story(lines: Sequence[Line]) -> Table:
+    table = plain("Time", "+s", "Who", "What", "Detail")
+    for line in lines:
+        clock = line.at.astimezone().strftime("%H:%M:%S.%f")[:-3]
+        add(table, (clock, f"{line.offset_s:.3f}", line.who, line.what, line.detail), STYLES[line.kind])
+    return table
+
+
+def phones(legs: Sequence[LegRecord]) -> Table:
+    table = plain(
+        "Attempt", "Step", "Who", "Phone", "Rang s", "Answered after s", "What became of it", "Cause"
+    )
+    for leg in legs:
+        cells = (
+            leg.attempt,
+            leg.step.value,
+            leg.leg.label,
+            address(leg.leg.endpoint),
+            _seconds(leg.ring_s),
+            _seconds(leg.answer_delay_s),
+            FATES[leg.fate] if leg.fate else "still going",
+            leg.cause,
+        )
+        add(table, cells)
+    return table
+
+
+def transfer_table(rows: Sequence[TransferRow]) -> Table:
+    table = plain("Requested", "Id", "Bot", "Lead", "Outcome")
+    for row in rows:
+        add(table, (local(row.requested_at), row.id, row.bot.id, row.lead.name or row.lead.id, outcome(row)))
+    return table
+
+
+def task_table(tasks: Sequence[Task]) -> Table:
+    table = plain("Id", "State", "Due", "Owner", "Title", "Reason")
+    for task in tasks:
+        add(table, (task.id, task.state, local(task.due_at), task.owner_agent_id, task.title, task.reason))
+    return table
+
+
+def finding_table(findings: Sequence[Finding]) -> Table:
+    table = plain("", "What", "Detail", "To do")
+    for found in findings:
+        mark, style = ("ok", "green") if found.ok else ("no", "bold red")
+        table.add_row(Text(mark, style=style), Text(found.subject), Text(found.detail), Text(found.remedy))
+    return table
+
+
+def outcome(row: TransferRow) -> str:
+    match row.outcome:
+        case None:
+            return "open"
+        case Connected(leg=leg):
+            return f"connected: {leg.label}"
+        case missed:
+            return f"missed: {missed.because.value.replace('_', ' ')}"
+
+
+def local(at: datetime) -> str:
+    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
+
+
+def agent_table(agents: Sequence[Agent]) -> Table:
+    table = plain("Id", "Name", "Available", "Zone", "Phones")
+    for agent in agents:
+        switch = ("on" if agent.available else "off") if agent.active else "not active"
+        cells = (agent.id, agent.name, switch, agent.zone, "; ".join(map(address, agent.endpoints)))
+        add(table, cells)
+    return table
+
+
+def json_line(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,160 @@
+"""`transfer`, `transfers`, `show` and `tasks`."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from callcontrol.api.answers import LegAnswer, TaskAnswer, TransferAnswer, TransferWithLegs
+from callcontrol.cli import output
+from callcontrol.cli.client import Daemon
+from callcontrol.cli.common import ConfigOption, Exit, JsonOption, LimitOption, load_config, with_store
+from callcontrol.cli.timeline import Line, timeline
+from callcontrol.config import Access, Config
+from callcontrol.core.model import LegRecord, TransferId
+from callcontrol.ports import Entry, Store, Task, TransferRow, UnknownError
+
+_MOST_TASKS = 500
+
+
+def transfer(  # noqa: PLR0917 - typer passes every option by its name
+    channel: Annotated[str, typer.Argument(help="The lead's live channel: unique id or name.")],
+    config: ConfigOption,
+    bot: Annotated[str, typer.Option(help="The bot's id in the directory.")],
+    summary: Annotated[str, typer.Option(help="Two or three sentences for the agent.")] = "",
+    lead: Annotated[str | None, typer.Option(help="A known lead's id; or give the next four.")] = None,
+    name: Annotated[str, typer.Option(help="The lead's name.")] = "",
+    phone: Annotated[str, typer.Option(help="The lead's number, E.164.")] = "",
+    email: Annotated[str, typer.Option(help="The lead's email address.")] = "",
+    source: Annotated[str, typer.Option(help="Where the lead came from.")] = "",
+    key: Annotated[str | None, typer.Option(help="Idempotency key: a repeat is the same transfer.")] = None,
+    url: Annotated[str | None, typer.Option(envvar="CALLCONTROL_URL", help="The daemon's address.")] = None,
+    token: Annotated[str | None, typer.Option(envvar="CALLCONTROL_TOKEN", help="An API token.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Follow it to its end.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Ask the running daemon for a warm transfer, by hand."""
+    inline = {"name": name, "phone": phone, "email": email, "source": source}
+    who: dict[str, Any] = {"lead_id": lead} if lead else {"lead": {k: v for k, v in inline.items() if v}}
+    daemon = _daemon(url, token, config)
+    answer = daemon.ask(
+        "POST", "/v1/transfers", {"bot": bot, "channel": channel, "summary": summary, "key": key, **who}
+    )
+    if not watch:
+        output.as_json(answer) if json else output.out.print(answer["id"])
+        return
+    if not json:
+        output.out.print(f"transfer {answer['id']}")
+    missed = False
+    for event in daemon.events(answer["links"]["events"]):
+        missed = missed or event["phase"] == "missed"
+        _print_phase(event, json=json)
+    raise typer.Exit(Exit.FAILED if missed else Exit.OK)
+
+
+def _print_phase(event: Mapping[str, Any], *, json: bool) -> None:
+    if json:
+        output.json_line(event)
+    else:
+        output.out.print(f"{event['at'][11:23]}  {event['phase']:<12}{event['detail']}", markup=False)
+
+
+def _daemon(url: str | None, token: str | None, config: ConfigOption) -> Daemon:
+    """The configuration is read only where the options leave something open."""
+    if url and token:
+        return Daemon(url=url, token=token)
+    settings = load_config(config)
+    return Daemon(url=url or _address(settings), token=token or _token(settings))
+
+
+def _address(config: Config) -> str:
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # what a daemon listens on, not what one calls
+    host = everywhere.get(config.api.host, config.api.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{config.api.port}"
+
+
+def _token(config: Config) -> str:
+    for token in config.api.tokens:
+        if token.access is Access.FULL:
+            return token.secret.get_secret_value()
+    raise typer.BadParameter("the configuration has no token with full access; give one with --token")
+
+
+def transfers(config: ConfigOption, limit: LimitOption = 20, json: JsonOption = False) -> None:
+    """List the newest transfers."""
+    rows = with_store(load_config(config), lambda store: store.transfers(limit))
+    if json:
+        output.as_json([TransferAnswer.of(row).model_dump(mode="json") for row in rows])
+    else:
+        output.out.print(output.transfer_table(rows))
+
+
+def show(
+    transfer_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The transfer's id, the beginning of one, or `last`.")
+    ],
+    config: ConfigOption,
+    json: JsonOption = False,
+) -> None:
+    """Tell a transfer second by second: what was rung, why, and what each phone did."""
+
+    async def ask(
+        store: Store,
+    ) -> tuple[TransferRow, tuple[Entry, ...], tuple[LegRecord, ...], tuple[Task, ...]]:
+        row = await _found(store, transfer_id)
+        tasks = [task for task in await store.tasks(_MOST_TASKS) if task.transfer_id == row.id]
+        return row, await store.journal(row.id), tuple(await store.legs(row.id)), tuple(tasks)
+
+    row, entries, legs, tasks = with_store(load_config(config), ask)
+    lines = timeline(row, entries, legs)
+    if json:
+        _show_json(row, lines, legs, tasks)
+        return
+    output.out.print(f"transfer {row.id}, requested {output.local(row.requested_at)}", style="bold")
+    output.out.print(f"lead: {row.lead.name or row.lead.id}   bot: {row.bot.name}", markup=False)
+    output.out.print(f"summary: {row.summary}\n", markup=False)
+    output.out.print(output.story(lines))
+    output.out.print()
+    output.out.print(output.phones(legs))
+    output.out.print(f"\noutcome: {output.outcome(row)}", style="bold", markup=False)
+    if tasks:
+        output.out.print(output.task_table(tasks))
+
+
+async def _found(store: Store, given: str) -> TransferRow:
+    try:
+        return await store.transfer(TransferId(given))
+    except UnknownError:
+        newest = await store.transfers(500)
+        matching = [row for row in newest if row.id.startswith(given)] if given != "last" else newest[:1]
+        if len(matching) != 1:
+            raise
+        return matching[0]
+
+
+def _show_json(
+    row: TransferRow, lines: list[Line], legs: tuple[LegRecord, ...], tasks: tuple[Task, ...]
+) -> None:
+    whole = TransferWithLegs(**dict(TransferAnswer.of(row)), legs=tuple(LegAnswer.of(leg) for leg in legs))
+    story = [
+        {
+            "at": line.at.isoformat(),
+            "offset_s": line.offset_s,
+            "kind": line.kind.value,
+            "who": line.who,
+            "what": line.what,
+            "detail": line.detail,
+        }
+        for line in lines
+    ]
+    told = [TaskAnswer.of(task).model_dump(mode="json") for task in tasks]
+    output.as_json({**whole.model_dump(mode="json"), "timeline": story, "tasks": told})
+
+
+def tasks(config: ConfigOption, limit: LimitOption = 20, json: JsonOption = False) -> None:
+    """List the newest follow-up tasks."""
+    found = with_store(load_config(config), lambda store: store.tasks(limit))
+    if json:
+        output.as_json([TaskAnswer.of(task).model_dump(mode="json") for task in found])
+    else:
+        output.out.print(output.task_table(found))
