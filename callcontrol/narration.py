@@ -34,6 +34,10 @@ class Narration:
         self._more.set()
         self._more = asyncio.Event()
 
+    @property
+    def so_far(self) -> tuple[Told, ...]:
+        return tuple(self._told)
+
     async def follow(self, after: int = 0) -> AsyncIterator[Told]:
         """Everything after number `after`, until the last phase."""
         while True:

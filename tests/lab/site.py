@@ -15,7 +15,9 @@ import httpx
 import yaml
 
 from callcontrol.adapters.sql import SqlStore
+from callcontrol.conductor import replayed
 from callcontrol.core.model import LegRecord, TransferId
+from callcontrol.narration import Narration
 from callcontrol.ports import Entry, TransferRow
 from tests.lab import parties
 from tests.lab.calls import Call
@@ -70,8 +72,11 @@ def _free_port() -> int:
 class Site:
     """`start` and `kill` the daemon as often as needed; the lab and the database stay."""
 
-    def __init__(self, lab: Lab, folder: Path, people: dict[str, Any], database: str) -> None:
+    def __init__(
+        self, lab: Lab, folder: Path, people: dict[str, Any], *, database: str, ami_port: int | None
+    ) -> None:
         self.lab = lab
+        self.ami_port = ami_port or lab.pbx.ami_port
         self.folder = folder
         self.port = _free_port()
         self.token = secrets.token_hex(24)
@@ -92,7 +97,7 @@ class Site:
         config = {
             "asterisk": {
                 "host": self.lab.pbx.ami_host,
-                "port": self.lab.pbx.ami_port,
+                "port": self.ami_port,
                 "secret": self.lab.pbx.ami_secret,
                 "dial": {"number": "PJSIP/{address}@trunk"},
                 "alert_info": "<http://127.0.0.1/warm-transfer>;info=warm-transfer",
@@ -209,6 +214,54 @@ class Site:
                     return {"data": data}
         raise RuntimeError(f"the stream ended before {wanted}")
 
+    async def winner(self, transfer: TransferId) -> str:
+        """The name of who took the lead."""
+        legs = await self.store.legs(transfer)
+        return next(record.leg.label for record in legs if record.joined_at is not None)
+
+    async def until_joined(self, transfer: TransferId, *names: str, limit_s: float = 20.0) -> str:
+        """Which of these was joined."""
+        async with asyncio.timeout(limit_s):
+            while True:
+                for name, record in (await self.legs(transfer)).items():
+                    if name in names and record.joined_at is not None:
+                        return name
+                await asyncio.sleep(0.02)
+
+    async def phases(self, transfer: TransferId) -> list[str]:
+        """Every phase so far."""
+        narration = Narration()
+        replayed(await self.journal(transfer), narration)
+        return [told.phase.value for told in narration.so_far]
+
+    async def settled(self, transfer: TransferId, limit_s: float = 10.0) -> None:
+        """Until agent and lead are joined, or there is an outcome."""
+        async with asyncio.timeout(limit_s):
+            while (await self.row(transfer)).outcome is None and "joined" not in await self.phases(transfer):
+                await asyncio.sleep(0.02)
+
+    async def until_not_ready(self, limit_s: float) -> None:
+        async with asyncio.timeout(limit_s):
+            while await self._ready():
+                await asyncio.sleep(0.1)
+
+    async def fallbacks_published(self, bot: str, limit_s: float = 10.0) -> None:
+        """Until the PBX knows whom to ring without us."""
+        async with asyncio.timeout(limit_s):
+            while "trunk" not in await self.lab.pbx.cli(f"database get callcontrol fallback-{bot}"):
+                await asyncio.sleep(0.05)
+
+    async def available(self, agent: str, *, yes: bool) -> None:
+        answer = await self.http.put(f"/v1/agents/{agent}/availability", json={"available": yes})
+        answer.raise_for_status()
+
+    async def everyone_available(self) -> None:
+        for name in parties.PHONES:
+            await self.available(name, yes=True)
+
+    def texts_of(self, transfer: TransferId) -> list[dict[str, Any]]:
+        return [text for text in self.texts() if text["transfer"] == transfer]
+
     def texts(self) -> list[dict[str, Any]]:
         """What the file gateway has sent."""
         if not self.texts_file.exists():
@@ -218,11 +271,16 @@ class Site:
 
 @asynccontextmanager
 async def site(
-    lab: Lab, folder: Path, people: dict[str, Any] | None = None, *, database: str = ""
+    lab: Lab,
+    folder: Path,
+    people: dict[str, Any] | None = None,
+    *,
+    database: str = "",
+    ami_port: int | None = None,
 ) -> AsyncIterator[Site]:
     """A daemon with these people in its database, ready for calls."""
     folder.mkdir(parents=True, exist_ok=True)
-    company = Site(lab, folder, people or directory(), database)
+    company = Site(lab, folder, people or directory(), database=database, ami_port=ami_port)
     try:
         await company.cli("apply", "--yes", str(folder / "directory.yaml"))
         await company.start()

@@ -45,9 +45,7 @@ async def lab(running_lab: Lab) -> AsyncIterator[Lab]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def running_company(
-    running_lab: Lab, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Site]:
+async def running_company(running_lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     async with site(running_lab, tmp_path_factory.mktemp("company"), directory(**BOTS)) as company:
         yield company
 

@@ -33,13 +33,16 @@ async def test_two_at_the_same_instant_exactly_one_and_the_other_hears_so(compan
         await lab.phone(name).will(Ring())
     call = await lab.call("lead")
     transfer = await company.asks(call, bot="group")
-    await lab.wait_until(lambda: lab.phone("bob").is_ringing and lab.phone("carol").is_ringing, what="ringing")
+    await lab.wait_until(
+        lambda: lab.phone("bob").is_ringing and lab.phone("carol").is_ringing, what="ringing"
+    )
     await asyncio.gather(lab.phone("bob").answer(), lab.phone("carol").answer())
     await company.phase(transfer, "joined")
     winner = (await company.winner(transfer)).lower()
     loser = ({"bob", "carol"} - {winner}).pop()
     await lab.wait_until(lambda: not lab.phone(loser).is_talking, 20, what="the loser to be released")
-    start, end = lab.talked(loser)
+    (leg,) = lab.phone(loser).legs
+    start, end = leg.talking_at, leg.ended_at
     assert "speech" in lab.heard_between(loser, start, end)
     assert "lead" not in lab.heard_between(loser, start, end)
     assert (await company.legs(transfer))[loser].fate is LegFate.LOST_RACE
