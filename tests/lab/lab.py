@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from tests.lab import parties, rendering
+from tests.lab.ami import Message
 from tests.lab.appbots import AppBot, AppBots
 from tests.lab.calls import Call, Leftovers
 from tests.lab.instance import Instance
@@ -236,6 +237,13 @@ class Lab:
             "BULK_ANSWERS_AFTER_S", "never" if after_s is None else str(after_s)
         )
 
+    def user_events(self, name: str) -> list[Message]:
+        """Return the PBX's user events of this name since the last reset.
+
+        The lab's own dialplan emits `LabLeadBack` (Result, Why, DialStatus; Uniqueid) where a lead has come back to it.
+        """
+        return [event for event in self.switch.user_events if event["UserEvent"] == name]
+
     # ---- what was heard, and waiting
 
     def heard(self, who: str) -> list[Heard]:
@@ -276,6 +284,7 @@ class Lab:
             await self.wait_until(self._is_quiet, 5.0, what="the PBX to be quiet")
         await self.world.behave()
         self.save_recordings()
+        self.switch.user_events.clear()
         self.wire.forget()
         self.world.forget()
         self.app_bots.forget()

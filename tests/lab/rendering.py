@@ -16,7 +16,7 @@ EVENTS = (
 )  # fmt: skip
 
 # What the dialplan gives callcontrol-transfer where the bot's application has ended (see dialplan/README.md).
-TRANSFER_ARGUMENTS = "sales"
+TRANSFER_ARGUMENTS = "sami,lena,Lena wants to sell her flat this summer."
 
 
 def render(pbx: Instance, world: World, app_bots: AppBots) -> None:

@@ -15,6 +15,7 @@ class Switch:
         self.watch = watch
         self.bridges: dict[str, set[str]] = {}  # bridge id -> unique ids of its channels
         self.callers: dict[str, str] = {}  # number of a bridged caller -> unique id of his channel
+        self.user_events: list[Message] = []  # since the last reset
         self._call_ids: dict[str, str] = {}  # SIP Call-ID -> unique id
         pbx.ami.listeners.append(self._listen)
 
@@ -27,6 +28,8 @@ class Switch:
                 self.bridges.get(message["BridgeUniqueid"], set()).discard(message["Uniqueid"])
             case "BridgeDestroy":
                 self.bridges.pop(message["BridgeUniqueid"], None)
+            case "UserEvent":
+                self.user_events.append(message)
             case "FullyBooted":
                 self.bridges.clear()
                 self.callers.clear()

@@ -127,7 +127,42 @@ async def test_two_leads_are_kept_apart(lab: Lab):
 async def test_hanging_up_ends_the_call_from_either_side(lab: Lab):
     call = await lab.call()
     await call.bot.hang_up()
-    await lab.phone("lead").is_idle()
+    await call.lead.is_gone()
+    [back] = lab.user_events("LabLeadBack")
+    assert back["Uniqueid"] == call.lead_channel
+    other = await lab.call("bot")
+    await other.lead.hang_up()
+    await other.bot.is_gone()
+
+
+@pytest.mark.parametrize(("context", "exten"), [("bench-dial", "p001"), ("bench-queue", "s001")])
+async def test_the_switchs_own_ways_ring_a_load_phone(lab: Lab, context: str, exten: str):
+    call = await lab.call()
+    await lab.pbx.ami.action(
+        "Redirect", Channel=call.lead_channel, Context=context, Exten=exten, Priority="1"
+    )
+    await call.bot.is_gone()
+    await lab.switch.partner(call.lead_channel)
+    assert any(one["Channel"].startswith("PJSIP/p001-") for one in await lab.pbx.channels())
+
+
+@pytest.mark.parametrize(("context", "exten"), [("bench-dial", "g002"), ("bench-queue", "q002")])
+async def test_the_switchs_own_ways_ring_three_at_once(lab: Lab, context: str, exten: str):
+    await lab.bulk_phones_answer(None)
+    call = await lab.call()
+    await lab.pbx.ami.action(
+        "Redirect", Channel=call.lead_channel, Context=context, Exten=exten, Priority="1"
+    )
+
+    async def ringing() -> bool:
+        channels = await lab.pbx.channels()
+        return {one["Channel"][:11] for one in channels if one["ChannelStateDesc"] == "Ringing"} == {
+            "PJSIP/p004-",
+            "PJSIP/p005-",
+            "PJSIP/p006-",
+        }
+
+    await lab.wait_until(ringing)
 
 
 async def test_a_third_party_added_to_the_bridge_is_heard_by_all_and_stays_with_the_lead(lab: Lab):
@@ -344,6 +379,14 @@ async def test_two_labs_run_side_by_side(lab: Lab):
     finally:
         await other.stop()
         shutil.rmtree(other.run_dir)
+
+
+async def test_callcontrols_dialplan_is_included_and_copes_alone(lab: Lab):
+    call = await lab.call_app_bot("audiosocket_asks")
+    await call.bot.hang_up()
+    back = await lab.wait_until(lambda: lab.user_events("LabLeadBack"))
+    assert [(one["Uniqueid"], one["Result"]) for one in back] == [(call.lead_channel, "NO_DAEMON")]
+    assert [one.who for one in lab.heard("lead")] == ["bot", "moh"]
 
 
 async def test_recordings_are_kept_as_files(lab: Lab):

@@ -140,5 +140,5 @@ def _filter(sip_port: int, rtp_first: int, rtp_last: int) -> bytes:
 
 
 if __name__ == "__main__":
-    with socket.socket(fileno=os.dup(0)) as stdin:
-        socket.send_fds(stdin, [b"."], [open_tap().fileno()])
+    with socket.socket(fileno=os.dup(0)) as stdin, open_tap() as ours:
+        socket.send_fds(stdin, [b"."], [ours.fileno()])
