@@ -1,0 +1,245 @@
+"""Joining and handing off on a real Asterisk, by what each party hears."""
+
+import asyncio
+import struct
+from math import pi, sin
+from pathlib import Path
+
+import pytest
+
+from callcontrol.core import events as e
+from callcontrol.core.events import Why
+from callcontrol.core.model import Call, TransferId
+from callcontrol.ports import ChannelUnknownError, HandoffDone, PortError
+from tests.adapters.asterisk.desk import Desk
+from tests.lab import Lab
+from tests.lab.parties import BY_NAME
+
+
+@pytest.fixture
+def sound(lab: Lab) -> Path:
+    """Two seconds that the recordings know by name: the bot's tone."""
+    hertz, rate = BY_NAME["bot"].tone_hz, 8000
+    samples = [round(7000 * sin(2 * pi * hertz * n / rate)) for n in range(2 * rate)]
+    path = lab.sounds_dir / "overview.sln"
+    path.write_bytes(struct.pack(f"<{len(samples)}h", *samples))
+    return path
+
+
+# --- the bot is a leg of its own
+
+
+@pytest.mark.parametrize("caller", ["lead", "bot"])
+async def test_the_agent_joins_and_the_bot_leaves_whoever_had_called(desk: Desk, lab: Lab, caller: str):
+    call = await lab.call(caller=caller)
+    transfer_id, located = await desk.transfer(call.lead_channel)
+    leg = await desk.joined("alice", located, transfer_id)
+    await desk.hears("alice", {"lead", "bot"})
+    await desk.hears("lead", {"alice", "bot"})
+    assert located.bot is not None
+    await desk.pbx.release_bot(located.bot)
+    await desk.saw(e.BotHungUp, located.bot)
+    await desk.hears("lead", {"alice"})
+    await desk.hears("alice", {"lead"})
+    assert lab.switch.bridged(leg.id, call.lead_channel)
+    await desk.pbx.release_bot(located.bot)  # gone: no error
+
+
+async def test_a_join_may_be_repeated(desk: Desk, lab: Lab):
+    call = await lab.call()
+    transfer_id, located = await desk.transfer(call.lead_channel)
+    leg = await desk.joined("alice", located, transfer_id)
+    await desk.pbx.join(located.lead, leg.id)
+    await desk.hears("alice", {"lead", "bot"})
+    assert [type(r) for r in desk.reports].count(e.Joined) == 2
+    assert not desk.has_seen(e.JoinFailed)
+
+
+async def test_an_agent_who_leaves_the_handoff_leaves_lead_and_bot_alone(desk: Desk, lab: Lab):
+    call = await lab.call()
+    transfer_id, located = await desk.transfer(call.lead_channel)
+    await desk.joined("alice", located, transfer_id)
+    await lab.phone("alice").hang_up()
+    await desk.hears("lead", {"bot"})
+    await desk.joined("bob", located, transfer_id)
+    await desk.hears("lead", {"bot", "bob"})
+
+
+async def test_a_bot_behind_a_local_channel_is_released_like_any_other(desk: Desk, lab: Lab):
+    call = await lab.call(bot="local")
+    transfer_id, located = await desk.transfer(call.lead_channel)
+    await desk.joined("alice", located, transfer_id)
+    await desk.hears("lead", {"alice", "bot"})
+    assert located.bot is not None
+    await desk.pbx.release_bot(located.bot)
+    await desk.hears("lead", {"alice"})
+
+
+async def test_joining_a_lead_who_is_gone_is_refused(desk: Desk, lab: Lab):
+    call = await lab.call()
+    transfer_id, located = await desk.transfer(call.lead_channel)
+    leg = await desk.accepted("alice", located, transfer_id)
+    await call.lead.hang_up()
+    await desk.saw(e.LeadHungUp, located.lead)
+    with pytest.raises(ChannelUnknownError):
+        await desk.pbx.join(located.lead, leg.id)
+
+
+async def test_a_bridge_that_vanishes_under_a_join_fails_it(desk: Desk, lab: Lab):
+    call = await lab.call()
+    transfer_id, located = await desk.transfer(call.lead_channel)
+    leg = await desk.accepted("alice", located, transfer_id)
+    await lab.pbx.ami.action("Setvar", Channel=leg.id, Variable="CALLCONTROL_LEAD", Value="1.2")
+    await desk.pbx.join(located.lead, leg.id)
+    failed = await desk.saw(e.JoinFailed, leg.id)
+    assert failed.why == "NONEXISTENT"
+    await desk.is_at(leg.id, "callcontrol-leg", "accepted")
+
+
+# --- the bot is an application on the lead's channel
+
+
+async def lead_alone(desk: Desk, lab: Lab) -> tuple[TransferId, Call]:
+    call = await lab.call_app_bot("audiosocket")
+    return await desk.transfer(call.lead_channel)
+
+
+async def test_a_lead_in_no_bridge_is_brought_to_the_agent(desk: Desk, lab: Lab):
+    transfer_id, located = await lead_alone(desk, lab)
+    leg = await desk.joined("alice", located, transfer_id)
+    await desk.hears("lead", {"alice"})
+    await desk.hears("alice", {"lead"})
+    assert lab.switch.bridged(leg.id, located.lead)
+
+
+async def test_an_agent_who_leaves_such_a_handoff_leaves_the_lead_on_hold_for_the_next(desk: Desk, lab: Lab):
+    transfer_id, located = await lead_alone(desk, lab)
+    await desk.joined("alice", located, transfer_id)
+    await lab.phone("alice").hang_up()
+    await desk.is_at(located.lead, "callcontrol-lead", "hold")
+    await desk.hears("lead", {"moh"})
+    await desk.joined("bob", located, transfer_id)
+    await desk.hears("lead", {"bob"})
+
+
+async def test_when_the_lead_of_such_a_call_hangs_up_the_agents_leg_ends(desk: Desk, lab: Lab):
+    transfer_id, located = await lead_alone(desk, lab)
+    leg = await desk.joined("alice", located, transfer_id)
+    await lab.phone("lead").hang_up()
+    await desk.saw(e.LeadHungUp, located.lead)
+    await desk.saw(e.LegEnded, leg.id)
+    await lab.phone("alice").is_idle()
+
+
+async def test_a_held_lead_nobody_waits_for_is_let_go_when_the_transfer_is_forgotten(desk: Desk, lab: Lab):
+    transfer_id, located = await lead_alone(desk, lab)
+    leg = await desk.joined("alice", located, transfer_id)
+    await lab.phone("alice").hang_up()
+    await desk.saw(e.LegEnded, leg.id)
+    desk.pbx.forget(transfer_id)
+    await lab.phone("lead").is_idle()
+
+
+async def test_after_the_handoff_an_agent_who_hangs_up_ends_such_a_call(desk: Desk, lab: Lab, sound: Path):
+    transfer_id, located = await lead_alone(desk, lab)
+    await desk.joined("alice", located, transfer_id)
+    await desk.pbx.announce(transfer_id, located.lead, [sound])
+    await desk.saw(HandoffDone, located.lead)
+    await desk.variable_is(located.lead, "CALLCONTROL_CONNECTED", "1")
+    await lab.phone("alice").hang_up()
+    await lab.phone("lead").is_idle()
+
+
+async def test_a_missed_lead_goes_where_the_engineer_says(desk: Desk, lab: Lab):
+    _, located = await lead_alone(desk, lab)
+    await desk.pbx.return_lead(located.lead, "")
+    await desk.hears("lead", {"bot"})  # not in our hold: left alone
+    await desk.pbx.return_lead(located.lead, "callcontrol-lead,hold,1")
+    await desk.hears("lead", {"moh"})
+    with pytest.raises(PortError):
+        await desk.pbx.return_lead(located.lead, "callcontrol-lead,hold,1&x")
+
+
+# --- words
+
+
+@pytest.mark.parametrize("bot_leg", [True, False])
+async def test_an_announcement_is_heard_by_both_and_ends_the_handoff(
+    desk: Desk, lab: Lab, sound: Path, bot_leg: bool
+):
+    call = await (lab.call() if bot_leg else lab.call_app_bot("audiosocket"))
+    if bot_leg:
+        await call.bot.hush()
+    transfer_id, located = await desk.transfer(call.lead_channel)
+    leg = await desk.joined("alice", located, transfer_id)
+    await desk.hears("alice", {"lead"})
+    await desk.pbx.announce(transfer_id, located.lead, [sound, sound])
+    await desk.hears("lead", {"alice", "bot"})
+    await desk.hears("alice", {"lead", "bot"})
+    await desk.saw(HandoffDone, located.lead, within_s=8)
+    await desk.hears("lead", {"alice"})
+    parties = {leg.id, located.lead} | ({located.bot} if located.bot else set())
+    assert lab.switch.bridged(*parties)
+
+
+async def test_an_announcement_stops_when_its_agent_leaves(desk: Desk, lab: Lab, sound: Path):
+    call = await lab.call()
+    await call.bot.hush()
+    transfer_id, located = await desk.transfer(call.lead_channel)
+    await desk.joined("alice", located, transfer_id)
+    await desk.pbx.announce(transfer_id, located.lead, [sound, sound, sound])
+    await desk.hears("lead", {"alice", "bot"})
+    await lab.phone("alice").hang_up()
+    await desk.hears("lead", set())
+    await asyncio.sleep(0.3)
+    assert not desk.has_seen(HandoffDone)
+
+
+async def test_a_sound_that_is_not_there_ends_the_handoff_all_the_same(desk: Desk, lab: Lab):
+    call = await lab.call()
+    transfer_id, located = await desk.transfer(call.lead_channel)
+    await desk.joined("alice", located, transfer_id)
+    await desk.pbx.announce(transfer_id, located.lead, [Path("/nowhere/nothing.wav")])
+    await desk.saw(HandoffDone, located.lead)
+    with pytest.raises(PortError):
+        await desk.pbx.announce(transfer_id, located.lead, [Path("/tmp/a&b,c.wav")])
+
+
+async def test_a_whisper_is_for_the_agent_alone_and_a_star_plays_it_again(desk: Desk, lab: Lab, sound: Path):
+    call = await lab.call()
+    await call.bot.hush()
+    transfer_id, located = await desk.transfer(call.lead_channel)
+    leg = await desk.accepted("alice", located, transfer_id)
+    await desk.pbx.brief(leg.id, sound)
+    await desk.hears("alice", {"bot"})
+    await desk.hears("lead", set())
+    await asyncio.sleep(1.2)
+    await lab.phone("alice").press("*")
+    await asyncio.sleep(1.2)
+    assert not desk.has_seen(e.LegBriefed), "two seconds of sound, begun again after one and a half"
+    await desk.saw(e.LegBriefed, leg.id)
+    await desk.is_at(leg.id, "callcontrol-leg", "briefed")
+    await desk.pbx.join(located.lead, leg.id)
+    await desk.saw(e.Joined, leg.id)
+    await desk.variable_is(located.lead, "CALLCONTROL_CONNECTED", "1")
+
+
+async def test_an_overdue_whisper_is_cut_short_by_the_join(desk: Desk, lab: Lab, sound: Path):
+    transfer_id, located = await lead_alone(desk, lab)
+    leg = await desk.accepted("alice", located, transfer_id)
+    await desk.pbx.brief(leg.id, sound)
+    await desk.hears("alice", {"bot"})
+    await desk.pbx.join(located.lead, leg.id)
+    await desk.saw(e.Joined, leg.id)
+    await desk.hears("alice", {"lead"})
+    assert await lab.pbx.variable(leg.id, "TIMEOUT(absolute)") in ("0", "0.000")
+
+
+async def test_an_agent_on_a_joined_leg_can_be_told_goodbye(desk: Desk, lab: Lab):
+    call = await lab.call()
+    transfer_id, located = await desk.transfer(call.lead_channel)
+    leg = await desk.joined("alice", located, transfer_id)
+    await desk.pbx.hang_up(leg.id, Why.LEAD_HUNG_UP, answered=True)
+    await desk.is_at(leg.id, "callcontrol-bye", "lead-gone")
+    await desk.hears("lead", {"bot"})
+    await desk.saw(e.LegEnded, leg.id, within_s=8)

@@ -1,0 +1,176 @@
+import asyncio
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text
+
+from callcontrol.adapters.sql import SchemaState, SqlStore, facts, outbox, status, upgrade
+from callcontrol.adapters.sql.engine import make_engine
+from callcontrol.adapters.sql.migrate import VERSION_TABLE
+from callcontrol.adapters.sql.schema import metadata
+from callcontrol.ports import StoreError
+from tests.adapters.store import people as p
+
+_INDEXES = {
+    "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL",
+    "postgresql": "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+}
+
+
+def run(url, *statements):
+    engine = make_engine(url, 1)
+    try:
+        with engine.connect() as connection, connection.begin():
+            for statement in statements:
+                connection.execute(text(statement))
+    finally:
+        engine.dispose()
+
+
+def indexes(connection):
+    rows = connection.execute(text(_INDEXES[connection.dialect.name]))
+    return {name: " ".join(sql.split()) for name, sql in rows if VERSION_TABLE not in name}
+
+
+async def refusal(url):
+    store = SqlStore(url)
+    try:
+        with pytest.raises(StoreError) as refused:
+            await store.ensure_schema()
+    finally:
+        await store.close()
+    assert not refused.value.retryable
+    return str(refused.value)
+
+
+def test_the_migrations_make_what_the_program_has(url):
+    engine = make_engine(url, 1)
+    with engine.connect() as connection:
+        options = {"version_table": VERSION_TABLE, "compare_type": True, "compare_server_default": True}
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_the_migrations_make_the_same_indexes(empty_url):
+    engine = make_engine(empty_url, 1)
+    with engine.begin() as connection:
+        metadata.create_all(connection)
+        wanted = indexes(connection)
+        metadata.drop_all(connection)
+    upgrade(empty_url)
+    with engine.connect() as connection:
+        assert indexes(connection) == wanted
+    engine.dispose()
+
+
+async def test_an_empty_database_gets_its_tables_when_a_daemon_starts(empty_url):
+    assert status(empty_url).state is SchemaState.EMPTY
+    store = SqlStore(empty_url)
+    await store.ensure_schema()
+    await store.ensure_schema()
+    assert status(empty_url).state is SchemaState.CURRENT
+    assert "agent ann: added" in await store.apply(p.DIRECTORY)
+    await store.close()
+
+
+async def test_two_daemons_may_start_on_an_empty_database_at_once(empty_url):
+    stores = [SqlStore(empty_url) for _ in range(4)]
+    await asyncio.gather(*(store.ensure_schema() for store in stores))
+    await asyncio.gather(*(store.ping() for store in stores))
+    for store in stores:
+        await store.close()
+
+
+def test_an_upgrade_may_be_repeated(url):
+    assert upgrade(url).state is SchemaState.CURRENT
+
+
+async def test_a_newer_schema_is_refused(url):
+    run(url, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
+    assert status(url).state is SchemaState.UNKNOWN
+    assert "written by a newer callcontrol" in await refusal(url)
+    with pytest.raises(StoreError, match="newer"):
+        upgrade(url)
+
+
+async def test_another_programs_tables_are_left_alone(empty_url):
+    run(empty_url, "CREATE TABLE lead (id integer)", "INSERT INTO lead VALUES (1)")
+    assert "a database of its own" in await refusal(empty_url)
+    with pytest.raises(StoreError, match="a database of its own"):
+        upgrade(empty_url)
+
+
+async def test_a_database_with_other_tables_can_be_shared(empty_url):
+    run(empty_url, "CREATE TABLE customers (id integer)", "CREATE TABLE alembic_version (version_num text)")
+    store = SqlStore(empty_url)
+    await store.ensure_schema()
+    await store.ping()
+    await store.close()
+
+
+def test_an_upgrade_that_fails_leaves_nothing_behind(empty_url):
+    run(empty_url, f"CREATE TABLE {VERSION_TABLE} (other integer)")
+    with pytest.raises(StoreError):
+        upgrade(empty_url)
+    engine = make_engine(empty_url, 1)
+    with engine.connect() as connection:
+        assert "transfer" not in str(indexes(connection))
+    engine.dispose()
+
+
+async def test_check_finds_nothing_wrong_with_a_good_database(store):
+    findings = await store.check()
+    assert all(finding.ok for finding in findings if finding.subject != "PostgreSQL fsync")
+    assert {"database schema", "database writable"} < {finding.subject for finding in findings}
+
+
+async def test_check_says_what_to_do_about_an_empty_database(empty_url):
+    store = SqlStore(empty_url)
+    (finding,) = await store.check()
+    await store.close()
+    assert not finding.ok
+    assert finding.remedy == "run `callcontrol db upgrade`"
+
+
+async def test_check_tells_of_a_server_that_may_lose_what_it_accepted(server, migrated_database):
+    store = SqlStore(server.url(migrated_database))
+    (finding,) = (found for found in await store.check() if found.subject == "PostgreSQL fsync")
+    await store.close()
+    assert not finding.ok  # the tests' own server has it off
+    assert "fsync = on" in finding.remedy
+
+
+async def test_sqlite_keeps_what_it_accepted(tmp_path):
+    store = SqlStore(f"sqlite:///{tmp_path / 'a.db'}")
+    await store.ensure_schema()
+    found = {finding.subject: finding.detail for finding in await store.check()}
+    await store.close()
+    assert found["SQLite journal mode"] == "wal"
+    assert found["SQLite synchronous"] == "full"
+
+
+@pytest.mark.parametrize(
+    ("statement", "index"),
+    [
+        (facts._ON_DUTY, "ix_agent_on_duty"),
+        (outbox._DUE, "ix_outbox_due"),
+        (outbox._DUE, "ix_outbox_unsent_to"),
+    ],
+    ids=["who is on duty", "what is due", "what is unsent to a number"],
+)
+def test_the_partial_indexes_are_used(migrated_file, statement, index):
+    engine = make_engine(f"sqlite:///{migrated_file}", 1)
+    with engine.connect() as connection:
+        with_values = statement.params(now=p.NOW, at_most=1)
+        written = with_values.compile(engine, compile_kwargs={"literal_binds": True})
+        plan = connection.execute(text(f"EXPLAIN QUERY PLAN {written}")).all()
+    engine.dispose()
+    assert any(index in row[-1] for row in plan), plan
+
+
+@pytest.mark.parametrize("url", ["mysql://host/db", "sqlite://", "sqlite:///:memory:"])
+def test_a_database_that_is_not_supported_is_refused_by_name(url):
+    with pytest.raises(ValueError, match=r"sqlite:///PATH"):
+        SqlStore(url)
