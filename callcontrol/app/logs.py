@@ -65,10 +65,11 @@ class Discretion:
         self._pii = pii
 
     def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> MutableMapping[str, Any]:
+        first = [key for key in ("timestamp", "level", "event") if key in event]
+        rest = [key for key in event if key not in first and (self._pii or not key.startswith("pii_"))]
         return {
-            key: value if key.startswith("pii_") else self._discreet(key, value)
-            for key, value in event.items()
-            if self._pii or not key.startswith("pii_")
+            key: event[key] if key.startswith("pii_") else self._discreet(key, event[key])
+            for key in (*first, *rest)
         }
 
     def _discreet(self, key: str, value: Any) -> Any:

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from callcontrol.config.document import Document
 from callcontrol.config.problems import ConfigError, Place, Problem, did_you_mean
+from callcontrol.config.values import NOTHING
 
 _PASSWORD_IN_URL = re.compile(r"://[^/@]*:[^/@]+@")
 
@@ -175,7 +176,7 @@ def _right(error: ErrorDetails) -> str:
     """What would be right, for pydantic's own kinds of error."""
     given, kind, limits = error["input"], error["type"], error.get("ctx", {})
     if given is None:
-        return "nothing is written there; give it a value, or leave the key out"
+        return NOTHING
     shown = "a list" if isinstance(given, list) else "a mapping" if isinstance(given, dict) else repr(given)
     if kind == "enum":
         choices = str(limits["expected"]).replace("'", "").replace(" or ", ", ").split(", ")

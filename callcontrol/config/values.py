@@ -19,7 +19,12 @@ _LOCAL_KEPT = re.compile(r"local/.*/[a-z]*n[a-z]*\Z", re.IGNORECASE)
 _GOTO = re.compile(r"[A-Za-z0-9_.-]{1,80},[A-Za-z0-9_.*#+-]{1,80},[A-Za-z0-9_-]{1,80}\Z")
 
 
+NOTHING = "nothing is written there; give it a value, or leave the key out"
+
+
 def text(value: Any) -> str:
+    if value is None:
+        raise ValueError(NOTHING)
     if not isinstance(value, str):
         raise ValueError(f"{_shown(value)} where one value is wanted")  # noqa: TRY004 - pydantic's way
     if not value.strip():
@@ -119,13 +124,11 @@ def argv(value: Any) -> tuple[str, ...]:
 
 
 def path(value: Any) -> Path:
-    return Path(text(value)).expanduser()
+    return value if isinstance(value, Path) else Path(text(value)).expanduser()
 
 
 def _shown(value: object) -> str:
     match value:
-        case None:
-            return "nothing"
         case list():
             return "a list"
         case dict():

@@ -1,0 +1,194 @@
+"""callcontrol.yaml."""
+
+from pathlib import Path
+
+import pytest
+
+from callcontrol.config import ConfigError, PbxKind, load_config, secret_files
+
+TOKEN = "t0ken-" + "x" * 30
+SHIPPED = Path(__file__).parents[2] / "config" / "callcontrol.yaml"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, text in {"ami": "amisecret\n", "api-token": TOKEN}.items():
+        file = tmp_path / "secrets" / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+        file.chmod(0o600)
+    return tmp_path
+
+
+def written(folder: Path, text: str, mode: int = 0o644) -> Path:
+    file = folder / "callcontrol.yaml"
+    file.write_text(text)
+    file.chmod(mode)
+    return file
+
+
+MINIMAL = """\
+asterisk:
+  secret_file: secrets/ami
+api:
+  tokens:
+    - name: bot
+      secret_file: secrets/api-token
+"""
+
+
+def refusal(folder: Path, text: str, mode: int = 0o644) -> str:
+    with pytest.raises(ConfigError) as raised:
+        load_config(written(folder, text, mode))
+    return str(raised.value).replace(f"{folder}/", "")
+
+
+def test_the_shipped_file_is_right_once_its_secrets_are_there(folder):
+    config = load_config(written(folder, SHIPPED.read_text()))
+    assert config.asterisk is not None
+    assert config.asterisk.secret.get_secret_value() == "amisecret"
+    assert config.api.tokens[0].secret.get_secret_value() == TOKEN
+    assert config.speech is not None
+    assert config.speech.command[0] == "espeak-ng"
+    assert secret_files(folder / "callcontrol.yaml") == [
+        folder / "secrets" / "ami",
+        folder / "secrets" / "api-token",
+    ]
+
+
+def test_paths_are_relative_to_the_file_and_what_is_written_to_the_state_directory(folder):
+    config = load_config(written(folder, MINIMAL + "state_directory: state\n"))
+    assert config.state_directory == folder / "state"
+    assert config.database_file == folder / "state" / "callcontrol.db"
+    assert config.database_url == f"sqlite:///{folder}/state/callcontrol.db"
+    assert config.written(config.sms.path) == folder / "state" / "texts.jsonl"
+
+
+def test_an_absolute_sqlite_path_stays(folder):
+    config = load_config(written(folder, MINIMAL + "database: {url: 'sqlite:////srv/cc.db'}\n"))
+    assert config.database_file == Path("/srv/cc.db")
+
+
+def test_a_missing_secret_file_is_named_with_what_makes_it(folder):
+    (folder / "secrets" / "ami").unlink()
+    said = refusal(folder, MINIMAL)
+    assert (
+        said
+        == "callcontrol.yaml:2: asterisk.secret_file: there is no file secrets/ami; `callcontrol init` makes it"
+    )
+
+
+def test_a_secret_file_that_everyone_may_read_is_refused(folder):
+    (folder / "secrets" / "ami").chmod(0o644)
+    assert "may be read by everyone; run chmod o-rwx" in refusal(folder, MINIMAL)
+
+
+def test_a_secret_comes_from_the_environment(folder, monkeypatch):
+    text = MINIMAL.replace("secret_file: secrets/ami", "secret_env: CC_TEST_AMI")
+    assert "the environment variable CC_TEST_AMI is not set" in refusal(folder, text)
+    monkeypatch.setenv("CC_TEST_AMI", "from-env")
+    config = load_config(written(folder, text))
+    assert config.asterisk is not None
+    assert config.asterisk.secret.get_secret_value() == "from-env"
+
+
+def test_a_credential_of_the_service_takes_the_place_of_the_file(folder, monkeypatch, tmp_path_factory):
+    credentials = tmp_path_factory.mktemp("credentials")
+    (credentials / "ami").write_text("passed")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
+    (folder / "secrets" / "ami").unlink()
+    config = load_config(written(folder, MINIMAL))
+    assert config.asterisk is not None
+    assert config.asterisk.secret.get_secret_value() == "passed"
+
+
+def test_an_inline_secret_needs_a_file_that_only_its_owner_reads(folder):
+    text = MINIMAL.replace("secret_file: secrets/ami", "secret: hunter2")
+    said = refusal(folder, text)
+    assert said.startswith("callcontrol.yaml:2: asterisk.secret: a secret is written here")
+    assert "hunter2" not in said
+    assert load_config(written(folder, text, 0o600)).pbx is PbxKind.ASTERISK
+
+
+def test_a_database_password_is_a_secret_too_but_a_url_without_one_is_not(folder):
+    said = refusal(folder, MINIMAL + "database: {url: 'postgresql://cc:hunter2@db/cc'}\n")
+    assert "database.url: a secret is written here" in said
+    config = load_config(written(folder, MINIMAL + "database: {url: 'postgresql://cc@db/cc'}\n"))
+    assert config.database_url == "postgresql://cc@db/cc"
+
+
+def test_no_secret_is_in_the_repr(folder):
+    text = MINIMAL + "database: {url: 'postgresql://cc:hunter2@db/cc'}\n"
+    shown = repr(load_config(written(folder, text, 0o600)))
+    assert "amisecret" not in shown
+    assert TOKEN not in shown
+    assert "hunter2" not in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            MINIMAL + "loging: {}",
+            "callcontrol.yaml:7: loging: is no key that belongs here; did you mean 'logging'?",
+        ),
+        (
+            MINIMAL + "logging: {level: loud}",
+            "7: logging.level: 'loud' is none of debug, info, warning, error",
+        ),
+        (MINIMAL + "logging: {pii: maybe}", "7: logging.pii: 'maybe' is neither yes nor no"),
+        (MINIMAL + "logging: loud", "7: logging: 'loud' is no mapping"),
+        (
+            MINIMAL + "pbx: asterix",
+            "7: pbx: 'asterix' is none of asterisk, simulated; did you mean 'asterisk'?",
+        ),
+        (MINIMAL + "database: {url: 'mysql://x/y'}", "7: database.url: 'mysql' is not supported"),
+        (MINIMAL + "database: {url: 'sqlite://'}", "7: database.url: a SQLite database needs a file"),
+        (MINIMAL + "database: {url: nonsense}", "7: database.url: "),
+        (MINIMAL + "speech: {command: speak}", "7: speech: command must have {raw} in it"),
+        (MINIMAL + "speech: {convert: 'sox {raw}'}", "7: speech: convert must have {raw} and {out} in it"),
+        (MINIMAL + "speech: {command: 'say \"'}", "7: speech.command: is no command: No closing quotation"),
+        (MINIMAL + "speech: {timeout_s: 0}", "7: speech.timeout_s: '0' is too small; it must be more than 0"),
+        (MINIMAL + "speech: {timeout_s: inf}", "7: speech.timeout_s: 'inf' is no number"),
+        (MINIMAL + "state_directory:", "7: state_directory: nothing is written there"),
+        (
+            MINIMAL.replace("asterisk:\n", "asterisk:\n  port: 99999\n"),
+            "2: asterisk.port: '99999' is too large",
+        ),
+        (
+            MINIMAL.replace("asterisk:\n", "asterisk:\n  port: http\n"),
+            "2: asterisk.port: 'http' is no whole number",
+        ),
+        (
+            MINIMAL.replace("asterisk:\n", "asterisk:\n  dial: {extension: PJSIP}\n"),
+            "2: asterisk.dial.extension: must have {address} in it, once",
+        ),
+        (
+            MINIMAL.replace("asterisk:\n", "asterisk:\n  dial: {number: 'Local/{address}@out'}\n"),
+            "2: asterisk.dial.number: 'Local/alice@out' must end in /n",
+        ),
+        ("pbx: asterisk\n" + MINIMAL[MINIMAL.index("api") :], "1: pbx is asterisk, so a section `asterisk:`"),
+        (MINIMAL[: MINIMAL.index("api")], "api: is missing; add it"),
+        ("- a\n- b", "callcontrol.yaml:1: must hold keys and values"),
+        ("", "callcontrol.yaml: must hold keys and values"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_line_and_what_would_be_right(folder, text, said):
+    assert said in refusal(folder, text)
+
+
+def test_a_short_token_is_refused_and_not_shown(folder):
+    (folder / "secrets" / "api-token").write_text("short")
+    said = refusal(folder, MINIMAL)
+    assert "api.tokens[0].secret: must be at least 24" in said
+    assert "short" not in said
+
+
+def test_two_tokens_of_one_name_are_refused(folder):
+    text = MINIMAL + "    - name: bot\n      secret_file: secrets/api-token\n"
+    assert "two tokens have the same name" in refusal(folder, text)
+
+
+def test_every_problem_is_reported_at_once_in_order_of_lines(folder):
+    said = refusal(folder, MINIMAL + "logging: {level: y}\npbx: x\nsms: {path: }\n")
+    assert [line.split(":")[1] for line in said.splitlines()] == ["7", "8", "9"]
