@@ -258,6 +258,10 @@ class Lab:
         """For every party on the line between two instants: whom it hears."""
         return self.recordings.who_hears_whom(start_s, end_s)
 
+    def heard_prompt(self, who: str, file: Path) -> float | None:
+        """Return when a party heard a sound file since the last reset; None where it didn't."""
+        return self.recordings.heard_prompt(who, file)
+
     def longest_silence(self, who: str, start_s: float, end_s: float, *, of: set[str] | None = None) -> float:
         """Return the longest time in which a party hears nothing, or none `of` these; in seconds, by 20 ms."""
         return self.recordings.longest_silence(who, start_s, end_s, of=of)

@@ -4,8 +4,10 @@ A sound is cut into frames of 20 ms. A voice is heard in a frame where its tone 
 nobody's tone is "speech". Times are wall-clock seconds throughout.
 """
 
+import wave
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,7 @@ TONE_FLOOR = 500  # peak amplitude; the lab's tones are near 7,000
 IN_STEP_RAD = 0.5  # from one frame to the next; 4 Hz off the tone
 SILENCE_FLOOR = 100  # RMS; mu-law's idle noise is under 10
 SPEECH_FLOOR = 250  # RMS of what is left when the tones are taken away
+PROMPT_LIKENESS = 0.6  # of 1; another prompt of the same voice comes to 0.2
 
 ULAW = 0
 SLIN = 118  # signed linear, as AudioSocket carries it
@@ -131,11 +134,14 @@ def _runs(mask: Mask, *, bridge: int = 0, shortest: int = 1) -> list[tuple[int, 
 
 
 def _spoken(loud: Mask) -> list[tuple[int, int]]:
-    """Return the runs of speech, pauses between words closed. A tone's start or end is loud for a frame, no more."""
+    """Return the runs of speech, pauses between words closed.
+
+    A tone's start or end is loud for a frame; a busy machine's bridge stumbles for a few. Speech is loud longer.
+    """
     steady = np.zeros_like(loud)
     for first, last in _runs(loud, shortest=3):
         steady[first:last] = True
-    return _runs(steady, bridge=15, shortest=5)
+    return [(first, last) for first, last in _runs(steady, bridge=15) if steady[first:last].sum() >= 10]
 
 
 def listen(sound: Sound, voices: Mapping[str, int]) -> list[Heard]:
@@ -159,6 +165,35 @@ def listen(sound: Sound, voices: Mapping[str, int]) -> list[Heard]:
         ),
         key=lambda heard: (heard.start_s, heard.who),
     )
+
+
+def read_prompt(file: Path) -> Samples:
+    """Read a sound file as Asterisk plays it: .ulaw, .sln, or .wav of 8 kHz."""
+    if file.suffix == ".wav":
+        with wave.open(str(file)) as source:
+            return np.frombuffer(source.readframes(source.getnframes()), dtype="<i2").astype(np.int16)
+    data = file.read_bytes()
+    return (
+        _ULAW[np.frombuffer(data, dtype=np.uint8)]
+        if file.suffix == ".ulaw"
+        else np.frombuffer(data, dtype="<i2")
+    )
+
+
+def find_prompt(sound: Sound, prompt: Samples) -> float | None:
+    """Return when a prompt begins to be heard in a sound; None where it isn't. Its first second is enough."""
+    wanted = prompt[:RATE].astype(np.float64)
+    heard = sound.samples.astype(np.float64)
+    if len(heard) < len(wanted):
+        return None
+    size = len(heard) + len(wanted)
+    likeness = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(wanted, size)), size)
+    starts = len(heard) - len(wanted) + 1
+    energy = np.cumsum(np.concatenate(([0.0], heard**2)))
+    loudness = np.sqrt((energy[len(wanted) :] - energy[:starts]) * np.sum(wanted**2))
+    match = likeness[:starts] / np.maximum(loudness, 1.0)
+    best = int(np.argmax(match))
+    return sound.started_at + best / RATE if match[best] > PROMPT_LIKENESS else None
 
 
 def longest_silence(sound: Sound, voices: Mapping[str, int] | None = None) -> float:

@@ -8,7 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from tests.lab.appbots import AppBots
-from tests.lab.listening import RATE, Heard, Sound, assemble, listen, longest_silence
+from tests.lab.listening import (
+    RATE,
+    Heard,
+    Sound,
+    assemble,
+    find_prompt,
+    listen,
+    longest_silence,
+    read_prompt,
+)
 from tests.lab.parties import VOICES
 from tests.lab.wire import RtpPacket, Wire
 from tests.lab.world import Leg, World
@@ -45,6 +54,12 @@ class Recordings:
     def heard_between(self, who: str, start_s: float, end_s: float) -> set[str]:
         """Whom a party hears between two instants (for 100 ms or more)."""
         return {one.who for one in listen(self.sound(who, start_s, end_s), VOICES)}
+
+    def heard_prompt(self, who: str, file: Path) -> float | None:
+        """When a party first heard a sound file since the last reset; None where it didn't."""
+        prompt = read_prompt(file)
+        starts = (find_prompt(sound, prompt) for _name, sound in self._sounds(who))
+        return next((start for start in starts if start is not None), None)
 
     def who_hears_whom(self, start_s: float, end_s: float) -> dict[str, set[str]]:
         """For every party that was on the line then: whom it heard."""

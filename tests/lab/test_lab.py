@@ -26,7 +26,7 @@ from tests.lab import (
     Voicemail,
 )
 from tests.lab.ami import Ami, Message
-from tests.lab.rendering import EVENTS
+from tests.lab.rendering import EVENTS, SOUNDS
 
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 
@@ -128,7 +128,7 @@ async def test_hanging_up_ends_the_call_from_either_side(lab: Lab):
     call = await lab.call()
     await call.bot.hang_up()
     await call.lead.is_gone()
-    [back] = lab.user_events("LabLeadBack")
+    [back] = await lab.wait_until(lambda: lab.user_events("LabLeadBack"))
     assert back["Uniqueid"] == call.lead_channel
     other = await lab.call("bot")
     await other.lead.hang_up()
@@ -192,7 +192,8 @@ async def test_a_third_party_added_to_the_bridge_is_heard_by_all_and_stays_with_
         ("dave", NotFound(), "1"),
         ("alice", Ring(), "19"),
         ("bob", Dead(), "19"),
-        ("bob", Forward("900190055"), "23"),
+        # Asterisk 22.10.1 hangs the forwarding channel up before it has set its cause, once in about 40.
+        ("bob", Forward("900190055"), "23 0"),
         ("mobile1", Refuse(), "21"),
         ("mobile1", TrunkDown(), "34"),
         ("mobile2", Busy(), "17"),
@@ -201,7 +202,7 @@ async def test_a_third_party_added_to_the_bridge_is_heard_by_all_and_stays_with_
 )
 async def test_each_behaviour_comes_to_its_cause(lab: Lab, who: str, behaviour: Behaviour, cause: str):
     await lab.phone(who).will(behaviour)
-    assert await cause_of(lab, lab.phone(who).dial, timeout_s=1.0) == cause
+    assert await cause_of(lab, lab.phone(who).dial, timeout_s=1.0) in cause.split()
 
 
 async def test_a_phone_answers_when_it_was_told_to(lab: Lab):
@@ -387,6 +388,15 @@ async def test_callcontrols_dialplan_is_included_and_copes_alone(lab: Lab):
     back = await lab.wait_until(lambda: lab.user_events("LabLeadBack"))
     assert [(one["Uniqueid"], one["Result"]) for one in back] == [(call.lead_channel, "NO_DAEMON")]
     assert [one.who for one in lab.heard("lead")] == ["bot", "moh"]
+
+
+async def test_a_prompt_is_told_from_other_prompts(lab: Lab):
+    played, other = SOUNDS / "taken.ulaw", SOUNDS / "lead-gone.ulaw"
+    await ring(lab, "PJSIP/alice", to="Playback", data="callcontrol/taken")
+    leg = await lab.phone("alice").talks()
+    await lab.phone("alice").is_idle()
+    assert lab.heard_prompt("alice", played) == pytest.approx(leg.talking_at, abs=0.2)
+    assert lab.heard_prompt("alice", other) is None
 
 
 async def test_recordings_are_kept_as_files(lab: Lab):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.lab.listening import RATE, Heard, Sound, assemble, decode, listen, longest_silence
+from tests.lab.listening import RATE, Heard, Sound, assemble, decode, find_prompt, listen, longest_silence
 from tests.lab.parties import VOICES
 from tests.lab.wire import RtpPacket
 
@@ -89,6 +89,12 @@ def test_the_edges_of_a_short_pause_are_no_speech():
         assert {one.who for one in listen(sound, VOICES)} == {"bot"}
 
 
+def test_a_stumble_of_a_busy_machine_is_no_speech():
+    stumble = [part for n in range(6) for part in (tone("bot", 0.013, phase=n), quiet(0.004))]
+    sound = over_the_line(tone("bot", 0.5), *stumble, tone("bot", 0.5))
+    assert {one.who for one in listen(sound, VOICES)} == {"bot"}
+
+
 def test_silence_and_idle_noise_are_nobody():
     noise = np.random.default_rng(1).normal(0, 20, RATE)
     assert listen(over_the_line(quiet(1.0)), VOICES) == []
@@ -113,6 +119,14 @@ def test_silence_of_one_voice_is_measured_under_another():
     )
     assert longest_silence(sound) == 0.0
     assert longest_silence(sound, {"bot": VOICES["bot"]}) == pytest.approx(0.4, abs=0.021)
+
+
+def test_a_prompt_is_found_where_it_was_played_and_not_where_another_was():
+    rng = np.random.default_rng(4)
+    prompt, other = (rng.normal(0, 2000, 2 * RATE).astype(np.int16) for _ in range(2))
+    sound = over_the_line(quiet(0.5), tone("bot", 0.3), prompt.astype(np.float64), quiet(0.5))
+    assert find_prompt(sound, prompt) == pytest.approx(T0 + 0.8, abs=0.001)
+    assert find_prompt(sound, other) is None
 
 
 def stream(seconds: float, *, timestamp: int = 0, at: float = T0, ssrc: int = 1) -> list[RtpPacket]:
