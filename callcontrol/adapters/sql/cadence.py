@@ -36,7 +36,7 @@ def enrol(connection: Connection, lead_id: LeadId, name: str, steps: Sequence[Pl
     """The new enrolment's id."""
     statement = insert(s.cadence_enrolment).returning(s.cadence_enrolment.c.id)
     enrolment: int = connection.execute(
-        statement, {"lead_id": lead_id, "name": name, "state": "pending"}
+        statement, {"lead_id": lead_id, "name": name, "state": "pending", "why": ""}
     ).scalar_one()
     if steps:
         connection.execute(
@@ -49,6 +49,7 @@ def enrol(connection: Connection, lead_id: LeadId, name: str, steps: Sequence[Pl
                     "name": step.name,
                     "due_at": step.due_at,
                     "state": step.state,
+                    "why": "",
                 }
                 for position, step in enumerate(steps, start=1)
             ],

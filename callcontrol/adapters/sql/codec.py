@@ -15,7 +15,8 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {cls.__name__: TypeAdapter(cls) for cls
 def encode(event: Event) -> tuple[str, str]:
     """The type and the payload."""
     name = type(event).__name__
-    return name, _ADAPTERS[name].dump_json(event).decode()
+    payload = _ADAPTERS[name].dump_json(event, fallback=dict, warnings=False)  # a Mapping may be any kind
+    return name, payload.decode()
 
 
 def decode(name: str, payload: str) -> Event:

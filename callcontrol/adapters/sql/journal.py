@@ -51,19 +51,8 @@ def append(connection: Connection, transfer_id: TransferId, entries: Sequence[En
     """
     if not entries:
         return True
-    rows = []
-    for entry in entries:
-        kind, payload = encode(entry.event)
-        rows.append(
-            {
-                "transfer_id": transfer_id,
-                "seq": entry.seq,
-                "at": entry.at,
-                "type": kind,
-                "payload": payload,
-            }
-        )
-    added = connection.execute(insert_once(connection.dialect.name, s.journal), rows).rowcount
+    statement = insert_once(connection.dialect.name, s.journal)
+    added = connection.execute(statement, [_values(transfer_id, entry) for entry in entries]).rowcount
     if added == len(entries):
         return True
     stored = {entry.seq: entry for entry in entries_of(connection, transfer_id)}
@@ -95,6 +84,17 @@ def put_legs(connection: Connection, transfer_id: TransferId, legs: Iterable[Leg
 
 def legs_of(connection: Connection, transfer_id: TransferId) -> tuple[LegRecord, ...]:
     return tuple(_leg_record(row) for row in connection.execute(_LEGS_OF, {"sought": transfer_id}))
+
+
+def _values(transfer_id: TransferId, entry: Entry) -> dict[str, Any]:
+    kind, payload = encode(entry.event)
+    return {
+        "transfer_id": transfer_id,
+        "seq": entry.seq,
+        "at": entry.at,
+        "type": kind,
+        "payload": payload,
+    }
 
 
 def _entry(row: Any) -> Entry:

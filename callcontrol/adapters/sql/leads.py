@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, bindparam, insert, update
 
 from callcontrol.adapters.sql import schema as s
 from callcontrol.core.model import AgentId, Lead, LeadId
@@ -47,8 +47,10 @@ def keep(connection: Connection, known: Lead | None, given: NewLead) -> Lead:
         connection.execute(insert(s.lead), values(lead))
         return lead
     lead = _complete(known, given)
-    if lead != known:
-        connection.execute(update(s.lead).where(s.lead.c.id == lead.id), values(lead))
+    before, after = values(known), values(lead)
+    changed = {name: after[name] for name in after if after[name] != before[name]}
+    if changed:
+        connection.execute(update(s.lead).where(s.lead.c.id == bindparam("of")), {"of": lead.id, **changed})
     return lead
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, exists, select, update
+from sqlalchemy import BindParameter, Connection, Integer, bindparam, exists, select, update
 
 from callcontrol.adapters.sql import schema as s
 from callcontrol.core.model import TransferId
@@ -27,7 +27,7 @@ _DUE = (
         ),
     )
     .order_by(s.outbox.c.id)
-    .limit(bindparam("at_most"))
+    .limit(bindparam("at_most", type_=Integer))
     .with_for_update(of=s.outbox, skip_locked=True)
 )
 _CLAIM = update(s.outbox).where(s.outbox.c.id == bindparam("text"))

@@ -175,7 +175,7 @@ cadence_enrolment = Table(
     Column("state", Text, nullable=False),  # pending, cancelled, done
     Column("cancelled_at", Instant),
     Column("cancelled_by", Text),  # a transfer's id
-    Column("why", Text, nullable=False, server_default=""),
+    Column("why", Text, nullable=False),
 )
 
 cadence_step = Table(
@@ -189,7 +189,7 @@ cadence_step = Table(
     Column("state", Text, nullable=False),  # pending, cancelled, done
     Column("cancelled_at", Instant),
     Column("cancelled_by", Text),
-    Column("why", Text, nullable=False, server_default=""),
+    Column("why", Text, nullable=False),
     _partial("ix_cadence_step_pending", "lead_id", where="state = 'pending'"),
 )
 

@@ -9,8 +9,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 @cache
 def insert_once(dialect: str, table: Table) -> Any:
-    """Insert rows, leaving alone those that are there."""
-    return _insert(dialect, table).on_conflict_do_nothing()
+    """Insert rows, leaving alone those that are there; `rowcount` tells how many were not."""
+    return _insert(dialect, table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 
 
 @cache

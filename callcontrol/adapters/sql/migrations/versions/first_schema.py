@@ -113,7 +113,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("cancelled_at", Instant()),
         sa.Column("cancelled_by", sa.Text()),
-        sa.Column("why", sa.Text(), server_default="", nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["lead_id"], ["lead.id"], name="fk_cadence_enrolment_lead_id"),
         sa.PrimaryKeyConstraint("id", name="pk_cadence_enrolment"),
     )
@@ -189,7 +189,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("cancelled_at", Instant()),
         sa.Column("cancelled_by", sa.Text()),
-        sa.Column("why", sa.Text(), server_default="", nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["enrolment_id"], ["cadence_enrolment.id"], name="fk_cadence_step_enrolment_id"
         ),
