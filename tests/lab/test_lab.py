@@ -3,7 +3,6 @@
 import asyncio
 import shutil
 import time
-import uuid
 from collections.abc import AsyncIterator
 
 import pytest
@@ -14,7 +13,6 @@ from tests.lab import (
     AppBot,
     Behaviour,
     Busy,
-    Call,
     Dead,
     Forward,
     Lab,
@@ -26,6 +24,7 @@ from tests.lab import (
     Voicemail,
 )
 from tests.lab.ami import Ami, Message
+from tests.lab.dialling import cause_of, join, ring
 from tests.lab.rendering import EVENTS, SOUNDS
 
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
@@ -42,49 +41,6 @@ async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab
 async def lab(running: Lab) -> AsyncIterator[Lab]:
     yield running
     assert not await running.reset()
-
-
-async def ring(
-    lab: Lab, dial: str, *, to: str = "Wait", data: str = "60", timeout_s: float = 20.0, **fields: str
-) -> str:
-    """Have the PBX ring somebody; return the channel's unique id."""
-    channel_id = str(uuid.uuid4())
-    await lab.pbx.ami.action(
-        "Originate",
-        Channel=dial,
-        ChannelId=channel_id,
-        Application=to,
-        Data=data,
-        CallerID='"Lena Lead" <+493023125001>',
-        Timeout=str(round(timeout_s * 1000)),
-        Async="true",
-        **fields,
-    )
-    return channel_id
-
-
-async def cause_of(lab: Lab, dial: str, **options: float) -> str:
-    """Ring somebody, and return the hangup cause it comes to."""
-    hangups: list[Message] = []
-    lab.pbx.ami.listeners.append(hangups.append)
-    try:
-        channel = await ring(lab, dial, **options)
-        return await lab.wait_until(
-            lambda: next(
-                (one["Cause"] for one in hangups if one["Event"] == "Hangup" and one["Uniqueid"] == channel),
-                None,
-            ),
-            what="the hangup",
-        )
-    finally:
-        lab.pbx.ami.listeners.remove(hangups.append)
-
-
-async def join(lab: Lab, agent: str, call: Call) -> None:
-    """Bring an agent into a live call, as the product does."""
-    lead = await lab.pbx.variable(call.lead_channel, "CHANNEL(name)")
-    channel = await ring(lab, lab.phone(agent).dial, to="BridgeAdd", data=lead)
-    await lab.wait_until(lambda: channel in lab.switch.with_channel(call.lead_channel), what="the join")
 
 
 @pytest.mark.parametrize("caller", ["lead", "bot"])
