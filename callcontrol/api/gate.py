@@ -4,6 +4,7 @@ It stands before FastAPI, which would read a body, and complain about it, before
 """
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ from callcontrol.api.problems import problem
 
 MAX_BODY = 64 * 1024
 BODY_WITHIN_S = 10.0
+MAX_DRAINED = 1024 * 1024
+DRAIN_WITHIN_S = 2.0
 _READING = ("GET", "HEAD", "OPTIONS")
 
 
@@ -55,6 +58,8 @@ class Gate:
                 await self._app(scope, _Replay(body, receive), send)
                 return
             refusal = body
+        else:
+            await _drain(Headers(scope=scope), receive)
         status, detail = refusal
         headers = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else {}
         if status in (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_TIMEOUT):
@@ -84,9 +89,11 @@ def _guarded(path: str) -> bool:
 
 
 async def _body(headers: Headers, receive: Receive) -> bytes | tuple[HTTPStatus, str]:
+    """The whole body, or why not."""
     too_large = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is over {MAX_BODY // 1024} KB"
     declared = headers.get("content-length", "0")
     if declared.isdecimal() and int(declared) > MAX_BODY:
+        await _drain(headers, receive)
         return too_large
     body = bytearray()
     try:
@@ -94,12 +101,29 @@ async def _body(headers: Headers, receive: Receive) -> bytes | tuple[HTTPStatus,
             while True:
                 message = await receive()
                 body += message.get("body", b"")
+                more = message.get("more_body", False)
                 if len(body) > MAX_BODY:
+                    if more:
+                        await _drain(headers, receive)
                     return too_large
-                if not message.get("more_body", False):
+                if not more:
                     return bytes(body)
     except TimeoutError:
         return HTTPStatus.REQUEST_TIMEOUT, f"the body took over {BODY_WITHIN_S:g} s"
+
+
+async def _drain(headers: Headers, receive: Receive) -> None:
+    """Take some of what still comes: closed with data unread, TCP would take the answer away too."""
+    if headers.get("expect", "").casefold() == "100-continue":
+        return  # it waits to be asked
+    taken = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_WITHIN_S):
+            while taken < MAX_DRAINED:
+                message = await receive()
+                taken += len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
 
 
 class _Replay:
