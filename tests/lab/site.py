@@ -168,7 +168,8 @@ class Site:
 
     async def asks(self, call: Call, *, bot: str = "sami", **more: Any) -> TransferId:
         """The bot asks for a transfer of its lead."""
-        body = {"bot": bot, "lead": "lena", "channel": call.lead_channel, "summary": SUMMARY} | more
+        who = {} if "lead" in more else {"lead_id": "lena"}
+        body = {"bot": bot, "channel": call.lead_channel, "summary": SUMMARY} | who | more
         answer = await self.http.post("/v1/transfers", json=body)
         answer.raise_for_status()
         return TransferId(answer.json()["id"])
@@ -228,6 +229,13 @@ class Site:
                         return name
                 await asyncio.sleep(0.02)
 
+    async def ended_legs(self, transfer: TransferId, *names: str) -> dict[str, LegRecord]:
+        """The legs, once those of `names` have ended."""
+        async with asyncio.timeout(10):
+            while any((legs := await self.legs(transfer))[name].ended_at is None for name in names):
+                await asyncio.sleep(0.02)
+        return legs
+
     async def phases(self, transfer: TransferId) -> list[str]:
         """Every phase so far."""
         narration = Narration()
@@ -282,7 +290,7 @@ async def site(
     folder.mkdir(parents=True, exist_ok=True)
     company = Site(lab, folder, people or directory(), database=database, ami_port=ami_port)
     try:
-        await company.cli("apply", "--yes", str(folder / "directory.yaml"))
+        await company.cli("apply", str(folder / "directory.yaml"))
         await company.start()
         yield company
     finally:

@@ -14,7 +14,7 @@ BOTS = {
     "group": {"pattern": "group", "fallbacks": []},
     "whisper": {"pattern": "assigned", "fallbacks": [], "handoff": "whisper"},
     "announce": {"pattern": "assigned", "fallbacks": [], "handoff": "announce"},
-    "hurried": {"pattern": "assigned", "fallbacks": [], "handoff_limit_s": 2},
+    "hurried": {"pattern": "assigned", "fallbacks": [], "handoff_limit_s": 5},
     "elsewhere": {"pattern": "assigned", "fallbacks": [], "missed_goto": "after-the-bot,s,1"},
     "outside": {"pattern": "assigned", "accept_timeout_s": 6},
 }

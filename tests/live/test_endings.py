@@ -132,7 +132,7 @@ async def test_the_dialplan_asks_waits_with_music_and_is_connected(company: Site
 async def test_an_unknown_channel_and_a_busy_one_are_refused(company: Site, lab: Lab):
     await everyone_is(lab, Ring())
     call = await lab.call("lead")
-    body = {"bot": "solo", "lead": "lena", "channel": "1700000000.1", "summary": SUMMARY}
+    body = {"bot": "solo", "lead_id": "lena", "channel": "1700000000.1", "summary": SUMMARY}
     unknown = await company.http.post("/v1/transfers", json=body)
     assert unknown.status_code == httpx.codes.NOT_FOUND
     transfer = await company.asks(call, bot="solo")
