@@ -100,6 +100,8 @@ async def _body(headers: Headers, receive: Receive) -> bytes | tuple[HTTPStatus,
         async with asyncio.timeout(BODY_WITHIN_S):
             while True:
                 message = await receive()
+                if message["type"] == "http.disconnect":
+                    return HTTPStatus.BAD_REQUEST, "the body broke off"
                 body += message.get("body", b"")
                 more = message.get("more_body", False)
                 if len(body) > MAX_BODY:

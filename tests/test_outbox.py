@@ -1,0 +1,238 @@
+"""The outbox on a real SQLite, with a gateway that does as it is told, on a clock that jumps."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from callcontrol.adapters.simulated import VirtualClock
+from callcontrol.adapters.sql import SqlStore
+from callcontrol.core.followup import FollowUp, TextOut
+from callcontrol.outbox import Outbox, Pace
+from callcontrol.ports import PortError, StoreError, Text
+from tests.adapters.store import people as p
+
+SENT = None
+REFUSED = PortError("no such number", retryable=False)
+BUSY = PortError("try later", retryable=True)
+
+
+class Gateway:
+    """Answers in turn with what is given, the last one for ever."""
+
+    def __init__(self, *answers: Exception | float | None) -> None:
+        self.answers = list(answers) or [SENT]
+        self.asked: list[str] = []
+
+    async def send(self, text: Text) -> None:
+        self.asked.append(text.body)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        match answer:
+            case Exception():
+                raise answer
+            case float():
+                await asyncio.sleep(answer)
+
+
+class Database(SqlStore):
+    """A store that says when it is at work, and that can be away."""
+
+    working = 0
+    away = False
+
+    async def claim_texts(self, *given):
+        return await self._done(super().claim_texts(*given))
+
+    async def text_sent(self, *given):
+        await self._done(super().text_sent(*given))
+
+    async def text_failed(self, *given, **more):
+        await self._done(super().text_failed(*given, **more))
+
+    async def _done(self, work: Coroutine[Any, Any, Any]) -> Any:
+        if self.away:
+            work.close()
+            raise StoreError("the database is away", retryable=True)
+        self.working += 1
+        try:
+            return await work
+        finally:
+            self.working -= 1
+
+
+class Desk:
+    """A store, an outbox and the clock between them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "cc.db"
+        self.store = Database(f"sqlite:///{self.file}")
+        self.clock = VirtualClock(p.LATER + timedelta(seconds=1))
+
+    async def queue(self, *numbers: str, name: str = "t1") -> None:
+        await p.opened(self.store, name)
+        texts = tuple(TextOut(recipient=f"r{n}", to=to, body=f"{name} {n}") for n, to in enumerate(numbers))
+        await self.store.record(p.missed(name, follow_up=FollowUp(texts=texts)))
+
+    @asynccontextmanager
+    async def outbox(self, gateway: Gateway, **pace: float) -> AsyncIterator[Outbox]:
+        outbox = Outbox(
+            store=self.store,
+            gateway=gateway,
+            clock=self.clock,
+            pace=Pace(**pace),
+            jitter=lambda: 1.0,
+        )
+        running = asyncio.create_task(outbox.run())
+        try:
+            yield outbox
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    async def passes(self, seconds: float) -> None:
+        await self.clock.advance(seconds, busy=lambda: self.store.working > 0)
+
+    async def until(self, holds: Callable[[], bool], limit_s: float = 5.0) -> None:
+        async with asyncio.timeout(limit_s):
+            while not holds():  # noqa: ASYNC110 - the database is in a thread
+                await asyncio.sleep(0.005)
+
+    def rows(self) -> list[tuple[str, int, str | None]]:
+        """State, attempts and last error of each text, read past the store."""
+        engine = create_engine(f"sqlite:///{self.file}")
+        with engine.connect() as connection:
+            found = connection.execute(
+                text("SELECT state, attempts, last_error FROM outbox ORDER BY id")
+            ).all()
+        engine.dispose()
+        return [tuple(row) for row in found]
+
+    def states(self) -> list[str]:
+        return [row[0] for row in self.rows()]
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    desk = Desk(tmp_path)
+    await desk.store.ensure_schema()
+    await desk.store.apply(p.DIRECTORY)
+    yield desk
+    await desk.store.close()
+
+
+async def test_a_text_is_sent_once_and_marked(desk):
+    await desk.queue("+1", "+2")
+    gateway = Gateway()
+    async with desk.outbox(gateway):
+        await desk.until(lambda: desk.states() == ["sent", "sent"])
+        await desk.passes(10)
+    assert sorted(gateway.asked) == ["t1 0", "t1 1"]
+
+
+async def test_it_sends_at_once_when_woken_and_otherwise_at_the_next_poll(desk):
+    gateway = Gateway()
+    async with desk.outbox(gateway) as outbox:
+        await desk.passes(0)
+        await desk.queue("+1")
+        await desk.passes(0.5)
+        assert gateway.asked == []
+        outbox.wake()
+        await desk.until(lambda: gateway.asked == ["t1 0"])
+        await desk.queue("+1", name="t2")
+        await desk.passes(1.0)
+        await desk.until(lambda: gateway.asked == ["t1 0", "t2 0"])
+
+
+async def test_a_retryable_refusal_is_tried_again_ever_more_slowly(desk):
+    await desk.queue("+1")
+    gateway = Gateway(BUSY, BUSY, BUSY, SENT)
+    asked_at = {}
+    async with desk.outbox(gateway):
+        for second in range(20):
+            await desk.passes(0 if second == 0 else 1)
+            asked_at.setdefault(len(gateway.asked), second)
+    assert asked_at == {1: 0, 2: 2, 3: 6, 4: 14}
+    assert desk.states() == ["sent"]
+
+
+async def test_it_gives_up_after_the_last_attempt_and_says_why(desk):
+    await desk.queue("+1")
+    gateway = Gateway(BUSY)
+    async with desk.outbox(gateway, most_attempts=2):
+        await desk.until(lambda: desk.states() == ["queued"])
+        await desk.passes(2.5)
+        await desk.until(lambda: desk.states() == ["parked"])
+    assert desk.rows() == [("parked", 2, "try later")]
+
+
+async def test_a_final_refusal_is_parked_at_once(desk):
+    await desk.queue("+1")
+    async with desk.outbox(Gateway(REFUSED)):
+        await desk.until(lambda: desk.states() == ["parked"])
+    assert desk.rows() == [("parked", 1, "no such number")]
+
+
+async def test_a_gateway_that_says_nothing_may_have_sent_so_the_text_is_parked(desk):
+    await desk.queue("+1")
+    gateway = Gateway(60.0)
+    async with desk.outbox(gateway, send_timeout_s=0.05):
+        await desk.until(lambda: desk.states() == ["parked"])
+        await desk.passes(1000)
+    assert desk.rows()[0][2] == "may have been sent: the gateway said nothing for 0.05 s"
+    assert len(gateway.asked) == 1
+
+
+async def test_a_gateway_that_breaks_stops_no_other_text(desk):
+    await desk.queue("+1", "+2")
+    async with desk.outbox(Gateway(ZeroDivisionError(), SENT)):
+        await desk.until(lambda: sorted(desk.states()) == ["parked", "sent"])
+
+
+async def test_a_gateway_that_hangs_for_one_holds_no_other_number_up(desk):
+    await desk.queue("+1", "+2", "+3")
+    gateway = Gateway(0.5, SENT)
+    async with desk.outbox(gateway):
+        await desk.until(lambda: desk.states().count("sent") == 2, limit_s=0.4)
+
+
+async def test_texts_of_a_process_that_died_are_sent_by_the_next_when_the_lease_is_over(desk):
+    await desk.queue("+1")
+    await desk.store.claim_texts(8, desk.clock.now(), 120.0)
+    gateway = Gateway()
+    async with desk.outbox(gateway):
+        await desk.passes(119)
+        assert gateway.asked == []
+        await desk.passes(2)
+        await desk.until(lambda: desk.states() == ["sent"])
+
+
+async def test_a_database_that_is_away_for_a_while_ends_nothing(desk):
+    await desk.queue("+1")
+    desk.store.away = True
+    gateway = Gateway()
+    async with desk.outbox(gateway):
+        await desk.passes(30)
+        assert gateway.asked == []
+        desk.store.away = False
+        await desk.passes(1)
+        await desk.until(lambda: desk.states() == ["sent"])
+
+
+async def test_a_text_that_was_sent_while_the_database_went_away_is_not_sent_again(desk):
+    await desk.queue("+1")
+    gateway = Gateway(0.1)
+    async with desk.outbox(gateway):
+        await desk.until(lambda: len(gateway.asked) == 1)
+        desk.store.away = True
+        await asyncio.sleep(0.15)
+        await desk.passes(60)
+        desk.store.away = False
+        await desk.passes(1)
+        await desk.until(lambda: desk.states() == ["sent"])
+        await desk.passes(300)
+    assert gateway.asked == ["t1 0"]
