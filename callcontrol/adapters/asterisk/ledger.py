@@ -275,8 +275,8 @@ def _leg_says(leg: LegTrack, name: str, frame: Frame) -> Iterator[Report]:
 
 
 def _asked(frame: Frame, channel: ChannelId) -> TransferAsked:
-    """The values are the dialplan's variables, URI-encoded: they may hold anything."""
-    given = {key: unquote(value).strip() for key, value in frame.items()}
+    """The values are the dialplan's variables, which may hold anything: URI-encoded, colons as \\x01."""
+    given = {key: unquote(value).replace("\x01", ":").strip() for key, value in frame.items()}
     fields = ("Name", "Phone", "Email", "Source")
     return TransferAsked(
         channel=channel,

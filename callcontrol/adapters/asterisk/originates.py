@@ -64,6 +64,18 @@ def announce(lead: ChannelId, sounds: str, channel: ChannelId, far_end: str) -> 
     }
 
 
+def publish(bot_id: str, dial_strings: str) -> Originate:
+    """A channel that lives just long enough to write to AstDB."""
+    return {
+        "Channel": "Local/s@callcontrol-publish/n",
+        "Context": "callcontrol-publish",
+        "Exten": "s",
+        "Priority": "1",
+        "Variable": [f"__CALLCONTROL_BOT={_id(bot_id)}", f"__CALLCONTROL_FALLBACKS={dial_strings}"],
+        "Async": "true",
+    }
+
+
 def _caller_id(caller: CallerId, settings: AsteriskSettings, *, outside: bool) -> str:
     number = settings.outside_caller_number if outside and settings.outside_caller_number else caller.number
     clean = all(c.isalnum() or c in _NAME_PUNCTUATION for c in caller.name) and len(caller.name) <= 80

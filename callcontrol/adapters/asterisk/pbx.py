@@ -17,7 +17,7 @@ import structlog
 from callcontrol.adapters.asterisk import checks, originates
 from callcontrol.adapters.asterisk.causes import ANSWERED_ELSEWHERE, NORMAL_CLEARING
 from callcontrol.adapters.asterisk.dialstrings import dial_string
-from callcontrol.adapters.asterisk.frames import MAX_FIELD, Frame
+from callcontrol.adapters.asterisk.frames import Frame
 from callcontrol.adapters.asterisk.ledger import CallTrack, Ledger, LegTrack, Place
 from callcontrol.adapters.asterisk.link import Fields, RefusedError, Reply
 from callcontrol.adapters.asterisk.session import Supervisor
@@ -34,6 +34,7 @@ RUNNING_WITHIN_S = 0.3  # from picked up to the first line of our dialplan
 CHANNEL_WITHIN_S = 2.0  # from an accepted Originate to its channel
 POLL_S = 0.05
 MAX_FALLBACKS = 9  # extensions of callcontrol-fallback-leg
+MAX_STRINGS = 900  # characters of them all: they travel in one AMI field
 
 _CHANNEL = re.compile(r"[^\x00-\x1f\x7f/][^\x00-\x1f\x7f]{0,199}")
 _GOTO = re.compile(r"([A-Za-z0-9_.-]{1,79}),([A-Za-z0-9_+*#.-]{1,79}),([A-Za-z0-9_]{1,30})")
@@ -62,6 +63,7 @@ class AsteriskPbx:
         self._supervisor = Supervisor(settings, self._ledger, self._event)
         self._report: Callable[[Report], None] = lambda _: None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._published: dict[BotId, str] = {}
 
     # --- the link
 
@@ -262,12 +264,15 @@ class AsteriskPbx:
             raise PortError(f"{bot_id!r} is no bot id the dialplan can use", retryable=False)
         strings = list(dict.fromkeys(dial_string(endpoint, self._settings) for endpoint in endpoints))
         kept = strings[:MAX_FALLBACKS]
-        while len("&".join(kept)) > MAX_FIELD - len("Value"):
+        while len("&".join(kept)) > MAX_STRINGS:
             kept.pop()
         if len(kept) < len(strings):
             log.warning("not every fallback number fits into the switch", bot=bot_id, left=len(kept))
-        fields = {"Variable": f"DB(callcontrol/fallback-{bot_id})", "Value": "&".join(kept)}
-        await self._act("Setvar", fields)
+        news = {bot_id: f"{self._supervisor.pbx_started} {kept}"}
+        if news.items() <= self._published.items():
+            return
+        await self._act("Originate", originates.publish(bot_id, "&".join(kept)))
+        self._published |= news
 
     # --- small things
 

@@ -11,8 +11,6 @@ from callcontrol.adapters.asterisk import AsteriskPbx, AsteriskSettings
 from tests.adapters.asterisk.desk import Desk
 from tests.lab import Lab
 
-PROMPTS = Path(__file__).resolve().parents[3] / "dialplan" / "asterisk" / "sounds"
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
@@ -33,7 +31,6 @@ async def running_lab(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
 @pytest_asyncio.fixture(loop_scope="session")
 async def lab(running_lab: Lab) -> AsyncIterator[Lab]:
     """Afterwards nothing is left on the PBX."""
-    await running_lab.pbx.set_global("CALLCONTROL_PROMPTS", f"{PROMPTS}/")
     yield running_lab
     assert not await running_lab.reset()
 
