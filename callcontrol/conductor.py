@@ -148,6 +148,8 @@ class Conductor:
                 await self._turn(events)
                 self._in_turn = False
                 self._set_timer()
+            if self._tasks:
+                await asyncio.wait(self._tasks)  # the last commands, such as giving the lead back
         finally:
             self._stop_timer()
             self._overview.stop()

@@ -6,10 +6,10 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import yaml
@@ -26,6 +26,7 @@ from tests.lab.lab import Lab
 SUMMARY = "Lena wants to sell her flat this summer. She has asked for a valuation."
 READY_S = 20.0
 OWNER = "+493023125800"
+T = TypeVar("T")
 
 
 def directory(**bots: dict[str, Any]) -> dict[str, Any]:
@@ -61,6 +62,14 @@ def directory(**bots: dict[str, Any]) -> dict[str, Any]:
             }
         ],
     }
+
+
+async def poll(look: Callable[[], Awaitable[T | None]], limit_s: float) -> T:
+    """What `look` finds, as soon as it finds something. Raises TimeoutError."""
+    async with asyncio.timeout(limit_s):
+        while not (found := await look()):
+            await asyncio.sleep(0.02)
+    return found
 
 
 def _free_port() -> int:
@@ -188,31 +197,24 @@ class Site:
         self, wanted: Callable[[TransferRow], bool], transfer: TransferId, limit_s: float = 30.0
     ) -> TransferRow:
         """The transfer, when it is as wanted."""
-        async with asyncio.timeout(limit_s):
-            while not wanted(row := await self.row(transfer)):
-                await asyncio.sleep(0.02)
-        return row
+
+        async def look() -> TransferRow | None:
+            row = await self.row(transfer)
+            return row if wanted(row) else None
+
+        return await poll(look, limit_s)
 
     async def outcome(self, transfer: TransferId, limit_s: float = 30.0) -> TransferRow:
         return await self.until(lambda row: row.outcome is not None, transfer, limit_s)
 
-    async def phase(self, transfer: TransferId, wanted: str, limit_s: float = 30.0) -> dict[str, Any]:
-        """Wait until the bot is told so, over the event stream as a bot would; the event's data."""
-        async with (
-            asyncio.timeout(limit_s),
-            self.http.stream("GET", f"/v1/transfers/{transfer}/events", timeout=None) as answer,
-        ):
+    async def phase(self, transfer: TransferId, wanted: str, limit_s: float = 30.0) -> None:
+        """Wait until the bot is told so, over the event stream as a bot would."""
+        stream = self.http.stream("GET", f"/v1/transfers/{transfer}/events", timeout=None)
+        async with asyncio.timeout(limit_s), stream as answer:
             answer.raise_for_status()
-            data = ""
-            name = ""
             async for line in answer.aiter_lines():
-                key, _, value = line.partition(": ")
-                if key == "event":
-                    name = value
-                elif key == "data":
-                    data = value
-                elif not line and name == wanted:
-                    return {"data": data}
+                if line == f"event: {wanted}":
+                    return
         raise RuntimeError(f"the stream ended before {wanted}")
 
     async def winner(self, transfer: TransferId) -> str:
@@ -222,19 +224,21 @@ class Site:
 
     async def until_joined(self, transfer: TransferId, *names: str, limit_s: float = 20.0) -> str:
         """Which of these was joined."""
-        async with asyncio.timeout(limit_s):
-            while True:
-                for name, record in (await self.legs(transfer)).items():
-                    if name in names and record.joined_at is not None:
-                        return name
-                await asyncio.sleep(0.02)
+
+        async def look() -> str | None:
+            legs = await self.legs(transfer)
+            return next((name for name in names if name in legs and legs[name].joined_at), None)
+
+        return await poll(look, limit_s)
 
     async def ended_legs(self, transfer: TransferId, *names: str) -> dict[str, LegRecord]:
         """The legs, once those of `names` have ended."""
-        async with asyncio.timeout(10):
-            while any((legs := await self.legs(transfer))[name].ended_at is None for name in names):
-                await asyncio.sleep(0.02)
-        return legs
+
+        async def look() -> dict[str, LegRecord] | None:
+            legs = await self.legs(transfer)
+            return legs if all(legs[name].ended_at for name in names) else None
+
+        return await poll(look, 10)
 
     async def phases(self, transfer: TransferId) -> list[str]:
         """Every phase so far."""
@@ -244,20 +248,25 @@ class Site:
 
     async def settled(self, transfer: TransferId, limit_s: float = 10.0) -> None:
         """Until agent and lead are joined, or there is an outcome."""
-        async with asyncio.timeout(limit_s):
-            while (await self.row(transfer)).outcome is None and "joined" not in await self.phases(transfer):
-                await asyncio.sleep(0.02)
+
+        async def look() -> bool:
+            return (await self.row(transfer)).outcome is not None or "joined" in await self.phases(transfer)
+
+        await poll(look, limit_s)
 
     async def until_not_ready(self, limit_s: float) -> None:
-        async with asyncio.timeout(limit_s):
-            while await self._ready():
-                await asyncio.sleep(0.1)
+        async def look() -> bool:
+            return not await self._ready()
+
+        await poll(look, limit_s)
 
     async def fallbacks_published(self, bot: str, limit_s: float = 10.0) -> None:
         """Until the PBX knows whom to ring without us."""
-        async with asyncio.timeout(limit_s):
-            while "trunk" not in await self.lab.pbx.cli(f"database get callcontrol fallback-{bot}"):
-                await asyncio.sleep(0.05)
+
+        async def look() -> bool:
+            return "trunk" in await self.lab.pbx.cli(f"database get callcontrol fallback-{bot}")
+
+        await poll(look, limit_s)
 
     async def available(self, agent: str, *, yes: bool) -> None:
         answer = await self.http.put(f"/v1/agents/{agent}/availability", json={"available": yes})

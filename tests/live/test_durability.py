@@ -16,6 +16,14 @@ from tests.lab.site import Site, directory, site
 SOLO = {"pattern": "assigned", "fallbacks": []}
 
 
+@pytest_asyncio.fixture(scope="module", autouse=True, loop_scope="session")
+async def _no_other_daemon(running_company: Site) -> AsyncIterator[None]:
+    """The company of the other tests rests: its daemon would answer the dialplan too."""
+    await running_company.stop()
+    yield
+    await running_company.start()
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def proxy(lab: Lab) -> AsyncIterator[Proxy]:
     async with Proxy(lab.pbx.ami_host, lab.pbx.ami_port) as between:

@@ -121,7 +121,7 @@ async def test_the_dialplan_asks_waits_with_music_and_is_connected(company: Site
     await call.bot.end()
     asked = time.time()
     await lab.phone("alice").talks()
-    (row,) = [row for row in await company.store.transfers(1)]
+    (row,) = await company.store.transfers(1)
     await company.outcome(row.id, limit_s=40)
     assert "moh" in lab.heard_between("lead", asked, asked + 1.4)
     start = time.time()

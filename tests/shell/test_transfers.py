@@ -106,6 +106,15 @@ async def test_nobody_at_all_leaves_a_task_and_texts(tmp_path):
         assert all("Please call them back ASAP" in text.body for text in texts)
 
 
+async def test_a_missed_lead_without_a_bot_leg_is_given_back(tmp_path):
+    async with office(tmp_path, people=directory(fallbacks=(), missed_goto="voicebot,s,1")) as at:
+        for name in ("alice", "bob", "carol"):
+            await at.store.set_available(name, available=False)
+        await at.asks(at.pbx.call(bot_leg=False))
+        await at.passes(0.1)
+        assert at.verbs("return_lead") == ["return_lead voicebot,s,1"]
+
+
 async def test_the_lead_hangs_up_and_every_phone_stops(tmp_path):
     async with office(tmp_path, alice=BUSY) as at:
         call, transfer = await at.asks()
