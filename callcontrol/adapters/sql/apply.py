@@ -18,11 +18,13 @@ from callcontrol.ports import UnknownError
 _BATCH = 500  # SQLite allows 32,766 values in a statement, older builds 999
 
 
-def apply(connection: Connection, directory: Directory, now: datetime) -> tuple[str, ...]:
+def apply(
+    connection: Connection, memory: stored.Memory, directory: Directory, now: datetime
+) -> tuple[str, ...]:
     """Raises UnknownError where a pool, rule or lead names what the directory does not have."""
     _check(directory)
     version = connection.scalars(select(s.directory.c.version).with_for_update()).one()
-    old = stored.read(connection, version)
+    old = memory.current(connection, version)
     changes = lines(old, directory)
     if changes:
         connection.execute(delete(s.rule))
@@ -30,8 +32,10 @@ def apply(connection: Connection, directory: Directory, now: datetime) -> tuple[
         _put_agents(connection, old, directory, now)
         _put_pools(connection, old, directory)
         _put_bots(connection, old, directory, now)
-    if changes or _reordered(old, directory):
+    reordered = _reordered(old, directory)
+    if reordered:
         _put_order(connection, directory)
+    if changes or reordered:
         connection.execute(update(s.directory).values(version=s.directory.c.version + 1))
     return (*changes, *_put_leads(connection, directory.leads))
 
@@ -60,7 +64,11 @@ def _put_agents(connection: Connection, old: stored.Known, new: Directory, now: 
     changed = [a for a in new.agents if a.id in old.agents and differs(old.agents[a.id], a)]
     dialect = connection.dialect.name
     _run(connection, upsert(dialect, s.agent), map(_agent_values, added))
-    _run(connection, upsert(dialect, s.agent, frozenset({"available"})), map(_agent_values, changed))
+    _run(
+        connection,
+        upsert(dialect, s.agent, frozenset({"available", "position"})),
+        map(_agent_values, changed),
+    )
     _mark_removed(connection, s.agent, old.agents.keys() - {agent.id for agent in new.agents}, now)
     written = (*added, *changed)
     for table in (s.agent_endpoint, s.schedule_window):
@@ -123,7 +131,8 @@ def _put_pools(connection: Connection, old: stored.Known, new: Directory) -> Non
 
 def _put_bots(connection: Connection, old: stored.Known, new: Directory, now: datetime) -> None:
     written = [bot for bot in new.bots if bot.id not in old.bots or differs(old.bots[bot.id], bot)]
-    _run(connection, upsert(connection.dialect.name, s.bot), map(_bot_values, written))
+    statement = upsert(connection.dialect.name, s.bot, frozenset({"position"}))
+    _run(connection, statement, map(_bot_values, written))
     _mark_removed(connection, s.bot, old.bots.keys() - {bot.id for bot in new.bots}, now)
     _clear(connection, s.bot_fallback, "bot_id", [bot.id for bot in written])
     _run(
@@ -138,6 +147,7 @@ def _put_bots(connection: Connection, old: stored.Known, new: Directory, now: da
 
 
 def _reordered(old: stored.Known, new: Directory) -> bool:
+    """Also where someone was added or removed."""
     return [*old.agents, *old.bots] != [*(a.id for a in new.agents), *(b.id for b in new.bots)]
 
 
@@ -180,7 +190,7 @@ def _mark_removed(connection: Connection, table: Table, ids: Iterable[str], now:
 def _agent_values(agent: Agent) -> dict[str, Any]:
     return {
         "id": agent.id,
-        "position": 0,
+        "position": 0,  # until _put_order
         "name": agent.name,
         "active": agent.active,
         "available": agent.available,
@@ -193,7 +203,7 @@ def _agent_values(agent: Agent) -> dict[str, Any]:
 def _bot_values(bot: Bot) -> dict[str, Any]:
     return {
         "id": bot.id,
-        "position": 0,
+        "position": 0,  # until _put_order
         "name": bot.name,
         "pattern": bot.pattern,
         "ring_timeout_s": bot.ring_timeout_s,

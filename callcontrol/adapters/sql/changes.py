@@ -65,9 +65,10 @@ def _differences(old: Any, new: Any) -> Iterator[str]:
     for f in fields(old):
         if f.name in _NOT_COMPARED:
             continue
-        before, after = _words(getattr(old, f.name)), _words(getattr(new, f.name))
-        if before != after:
-            yield f"{_CALLED.get(f.name, f.name)} {before} -> {after}"
+        before, after = getattr(old, f.name), getattr(new, f.name)
+        same = str(before) == str(after) if isinstance(before, tzinfo) else before == after
+        if not same:
+            yield f"{_CALLED.get(f.name, f.name)} {_words(before)} -> {_words(after)}"
 
 
 def _words(value: Any) -> str:

@@ -4,7 +4,7 @@ from sqlalchemy import Connection, select
 
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.directory import Known, Memory, agent_now, members_now, with_toggle
-from callcontrol.core.model import Agent, AgentId, Bot, Lead, StepKind
+from callcontrol.core.model import Agent, AgentId, Bot, Lead
 from callcontrol.core.routing import match
 from callcontrol.ports import RoutingFacts
 
@@ -17,22 +17,10 @@ _ON_DUTY = (
 )
 
 
-def routing_facts(
-    connection: Connection, memory: Memory, bot: Bot, lead: Lead, kind: StepKind
-) -> RoutingFacts:
-    match kind:
-        case StepKind.ASSIGNED:
-            return _assigned(connection, memory.current(connection), lead)
-        case StepKind.GROUP:
-            return _group(connection, memory.current(connection), bot, lead)
-        case StepKind.FALLBACK:
-            return FALLBACK
-
-
-def _assigned(connection: Connection, known: Known, lead: Lead) -> RoutingFacts:
+def assigned(connection: Connection, memory: Memory, lead: Lead) -> RoutingFacts:
     if lead.assigned_agent_id is None:
         return RoutingFacts(agents=(), because="the lead has no assigned agent")
-    agent = known.agents.get(lead.assigned_agent_id)
+    agent = memory.current(connection).agents.get(lead.assigned_agent_id)
     if agent is None:
         return RoutingFacts(
             agents=(), because=f"the lead's assigned agent {lead.assigned_agent_id} is not in the directory"
@@ -42,7 +30,8 @@ def _assigned(connection: Connection, known: Known, lead: Lead) -> RoutingFacts:
     )
 
 
-def _group(connection: Connection, known: Known, bot: Bot, lead: Lead) -> RoutingFacts:
+def group(connection: Connection, memory: Memory, bot: Bot, lead: Lead) -> RoutingFacts:
+    known = memory.current(connection)
     rule = match(known.rules, lead, bot)
     if rule is None:
         return RoutingFacts(

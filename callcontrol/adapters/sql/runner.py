@@ -33,6 +33,8 @@ class Runner:
         self._reading = reading(self._engine)
         self._writers = ThreadPoolExecutor(writers, "callcontrol-sql-write")
         self._readers = ThreadPoolExecutor(_READERS, "callcontrol-sql-read")
+        self._threads = (self._writers, self._readers)
+        self._jobs: set[Future[Any]] = set()
 
     async def read(
         self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -46,15 +48,14 @@ class Runner:
 
     async def close(self) -> None:
         """What has been asked is answered first, if it ends in time."""
-        try:
-            await asyncio.wait_for(asyncio.to_thread(self._shut_down), LIMIT_S)
-        except TimeoutError:
-            for threads in (self._readers, self._writers):
-                threads.shutdown(wait=False, cancel_futures=True)
-
-    def _shut_down(self) -> None:
-        for threads in (self._readers, self._writers):
-            threads.shutdown()
+        for threads in self._threads:
+            threads.shutdown(wait=False)
+        jobs = (asyncio.wrap_future(job) for job in tuple(self._jobs))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LIMIT_S):
+                await asyncio.gather(*jobs, return_exceptions=True)
+            for threads in self._threads:
+                threads.shutdown()
         self._engine.dispose()
 
     async def _ask(
@@ -71,6 +72,8 @@ class Runner:
             job: Future[T] = threads.submit(_answer, engine, question, args, kwargs)
         except RuntimeError as exc:
             raise StoreError("the store is closed", retryable=False) from exc
+        self._jobs.add(job)
+        job.add_done_callback(self._jobs.discard)
         job.add_done_callback(partial(_hand_over, loop, answer))
         timer = loop.call_later(LIMIT_S, _give_up, job, answer)
         try:

@@ -80,7 +80,7 @@ class SqlStore:
         await self._runner.close()
 
     async def apply(self, directory: Directory) -> Sequence[str]:
-        return await self._runner.write(apply.apply, directory, datetime.now(UTC))
+        return await self._runner.write(apply.apply, self._memory, directory, datetime.now(UTC))
 
     async def bots(self) -> Sequence[Bot]:
         return await self._runner.read(directory.all_bots, self._memory)
@@ -113,9 +113,13 @@ class SqlStore:
         step: Step,
         now: datetime,  # noqa: ARG002 - nothing stored depends on it yet
     ) -> RoutingFacts:
-        if step.kind is StepKind.FALLBACK:
-            return facts.FALLBACK
-        return await self._runner.read(facts.routing_facts, self._memory, bot, lead, step.kind)
+        match step.kind:
+            case StepKind.ASSIGNED:
+                return await self._runner.read(facts.assigned, self._memory, lead)
+            case StepKind.GROUP:
+                return await self._runner.read(facts.group, self._memory, bot, lead)
+            case StepKind.FALLBACK:
+                return facts.FALLBACK
 
     async def record(self, transition: Transition) -> None:
         await self._runner.write(outcomes.record, transition)

@@ -80,6 +80,7 @@ _PREPARE = select(
 _ALL = select(*_COLUMNS).select_from(_joined(s.transfer))
 _NEWEST = _ALL.order_by(s.transfer.c.requested_at.desc(), s.transfer.c.id).limit(bindparam("at_most"))
 _UNCLOSED = _ALL.where(s.transfer.c.closed_at.is_(None)).order_by(s.transfer.c.requested_at)
+_INSERT = insert(s.transfer)
 
 
 def prepare(connection: Connection, memory: Memory, request: Request) -> TransferRow | Bot:
@@ -142,7 +143,7 @@ def open_transfer(
     bot = _bot(known, request.bot_id)
     lead = _settle(connection, seen, request)
     connection.execute(
-        insert(s.transfer),
+        _INSERT,
         {
             "id": transfer_id,
             "key": request.key,

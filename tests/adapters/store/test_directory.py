@@ -1,4 +1,5 @@
 from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -50,6 +51,36 @@ async def test_each_change_is_a_line_for_people(office):
     )
     assert bob in await office.agents()
     assert replace(p.SAMI, ring_timeout_s=35.0, owner=None) in await office.bots()
+
+
+async def test_every_kind_of_setting_reads_well(office):
+    sami = replace(
+        p.SAMI,
+        fallbacks=p.SAMI.fallbacks[:1],
+        fallback_all_at_once=False,
+        owner=None,
+        on_connected=replace(p.SAMI.on_connected, cancel_cadence=False, notify_agent=False),
+    )
+    ann = replace(p.ANN, zone=ZoneInfo("Europe/Berlin"), endpoints=p.ANN.endpoints[1:], active=False)
+    changed = replace(
+        p.DIRECTORY,
+        agents=tuple(ann if a.id == "ann" else a for a in p.DIRECTORY.agents),
+        bots=(sami, p.PLAIN),
+    )
+    assert tuple(await office.apply(changed)) == (
+        (
+            "agent ann: active yes -> no; zone America/Denver -> Europe/Berlin; endpoints extension 103"
+            " accepted by answer, number +15550111 accepted by key -> number +15550111 accepted by key"
+        ),
+        (
+            "bot sami: fallbacks Front desk: extension 1000 accepted by answer,"
+            " Mobile: number +15550100 accepted by key -> Front desk: extension 1000 accepted by answer;"
+            " fallback_all_at_once yes -> no; owner Olga +15550177 -> none;"
+            " on_connected cancel_cadence, notify_agent -> none"
+        ),
+    )
+    assert ann in await office.agents()
+    assert sami in await office.bots()
 
 
 async def test_a_change_of_order_alone_is_kept(office):
@@ -153,6 +184,14 @@ async def test_rules_of_the_same_name_are_told_apart(office):
     twice = replace(p.DIRECTORY, rules=(p.DIRECTORY.rules[0], p.DIRECTORY.rules[0]))
     assert set(await office.apply(twice)) == {"rule Colorado (2): added", "rule void: removed"}
     assert tuple(await office.apply(twice)) == ()
+
+
+async def test_values_that_read_the_same_are_told_apart(office):
+    def rules(*values):
+        return replace(p.DIRECTORY, rules=(replace(p.DIRECTORY.rules[0], when={"source": values}),))
+
+    await office.apply(rules("a, b"))
+    assert len(await office.apply(rules("a", "b"))) == 1
 
 
 async def test_a_pool_can_be_renamed_and_another_one_dropped(office):

@@ -5,6 +5,8 @@ import signal
 import sys
 import threading
 import time
+import traceback
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import select, text, update
@@ -164,41 +166,37 @@ async def test_a_store_that_is_closed_says_so(store):
 
 
 async def test_errors_quote_nobodys_data(office):
-    row = await p.opened(office)
-    engine_error = None
-    try:
-        await office.record(p.missed("no-such-transfer"))
-    except StoreError as error:
-        engine_error = error
-    text_of_all = f"{engine_error!r} {engine_error.__cause__!r}"
-    assert engine_error is not None
-    assert row.lead.phone not in text_of_all
-    assert p.TO_AGENT.to not in text_of_all
+    nobody = replace(p.LEA, phone=None)  # a bug: both databases refuse it, PostgreSQL quoting the row
+    with pytest.raises(StoreError) as refused:
+        await office.apply(replace(p.DIRECTORY, leads=(nobody,)))
+    said = "".join(traceback.format_exception(refused.value))
+    assert "phone" in said
+    assert p.LEA.email not in said
 
 
 async def test_a_kill_in_the_middle_of_a_turn_leaves_all_of_it_or_nothing(office, url):
     chance = random.Random(11)
-    said = set()
-    for round_ in range(6):
+    said = []
+    for _ in range(5):
         daemon = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tests.adapters.store.recorder", url, stdout=asyncio.subprocess.PIPE
         )
-        if round_ == 0:
-            said |= {(await daemon.stdout.readline()).decode().strip() for _ in range(3)}
-        await asyncio.sleep(chance.random() * 0.06)
+        said += [await daemon.stdout.readline() for _ in range(3)]  # begun, done, begun
+        await asyncio.sleep(chance.random() * 0.008)
         daemon.send_signal(signal.SIGKILL)
-        said |= {line.decode().strip() async for line in daemon.stdout if line.endswith(b"\n")}
+        said += [line async for line in daemon.stdout]
         await daemon.wait()
-    rows = {row.id: row for row in await office.transfers(1000)}
+    done = {line.split()[1].decode() for line in said if line.startswith(b"done") and line.endswith(b"\n")}
+    rows = await office.transfers(1000)
     tasks = {task.transfer_id for task in await office.tasks(1000)}
-    assert said <= rows.keys()
-    for transfer_id, row in rows.items():
-        entries = len(await office.journal(transfer_id))
-        legs = len(await office.legs(transfer_id))
-        facts = (entries, legs, row.outcome, row.closed, transfer_id in tasks)
+    assert len(done) >= 5
+    assert done <= {row.id for row in rows}
+    for row in rows:
+        entries, legs = len(await office.journal(row.id)), len(await office.legs(row.id))
+        facts = (entries, legs, row.outcome, row.closed, row.id in tasks)
         whole = (1 + ENTRIES, 1, p.MISSED, True, True)
         nothing = (1, 0, None, False, False)
-        assert facts == whole or (facts == nothing and transfer_id not in said), facts
+        assert facts == whole or (facts == nothing and row.id not in done), facts
 
 
 async def test_the_next_daemon_takes_up_what_a_killed_one_left(office, other_store):

@@ -1,6 +1,6 @@
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import pytest
 
@@ -45,6 +45,12 @@ async def test_a_turn_is_read_back_as_it_was_written(office):
     assert tuple(await office.legs(T1)) == legs
 
 
+async def test_a_turn_without_entries_still_writes_its_legs(office):
+    await p.opened(office)
+    await office.record(Transition(transfer_id=T1, entries=(), legs=(p.rung(),)))
+    assert tuple(await office.legs(T1)) == (p.rung(),)
+
+
 async def test_a_leg_is_written_over_as_it_goes_on(office):
     await p.opened(office)
     await office.record(turn(2, legs=[p.rung()]))
@@ -58,6 +64,23 @@ async def test_a_turn_may_be_repeated(office):
         await office.record(turn(2, legs=[p.rung()]))
     assert [entry.seq for entry in await office.journal(T1)] == [1, 2]
     assert len(await office.legs(T1)) == 1
+
+
+async def test_instants_come_back_in_utc_to_the_microsecond(office):
+    await p.opened(office)
+    there = p.LATER.astimezone(p.ANN.zone)
+    await office.record(Transition(transfer_id=T1, entries=(p.entry(2, at=there),), legs=()))
+    at = (await office.journal(T1))[1].at
+    assert at == p.LATER
+    assert at.tzinfo is UTC
+
+
+async def test_an_instant_without_a_zone_is_refused(office):
+    await p.opened(office)
+    with pytest.raises(StoreError, match="without a zone"):
+        await office.record(
+            Transition(transfer_id=T1, entries=(p.entry(2, at=p.LATER.replace(tzinfo=None)),), legs=())
+        )
 
 
 async def test_a_late_repeat_does_not_undo_what_came_after(office):

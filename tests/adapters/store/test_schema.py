@@ -5,7 +5,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
-from callcontrol.adapters.sql import SchemaState, SqlStore, facts, outbox, status, upgrade
+from callcontrol.adapters.sql import SchemaState, SchemaStatus, SqlStore, facts, outbox, status, upgrade
 from callcontrol.adapters.sql.engine import make_engine
 from callcontrol.adapters.sql.migrate import VERSION_TABLE
 from callcontrol.adapters.sql.schema import metadata
@@ -85,6 +85,11 @@ async def test_two_daemons_may_start_on_an_empty_database_at_once(empty_url):
 
 def test_an_upgrade_may_be_repeated(url):
     assert upgrade(url).state is SchemaState.CURRENT
+
+
+def test_an_older_schema_is_the_operators_to_upgrade():
+    older = SchemaStatus(state=SchemaState.OLDER, found="0001", needed="0002")
+    assert older.remedy == "run `callcontrol db upgrade`"
 
 
 async def test_a_newer_schema_is_refused(url):

@@ -1,1 +1,1 @@
-"""The schema's history, for Alembic."""
+"""The schema's history, for Alembic. Forward only: the way back is a backup."""

@@ -290,26 +290,3 @@ def upgrade() -> None:
     op.create_index("ix_task_created_at", "task", ["created_at"])
     op.create_index("ix_task_lead_id", "task", ["lead_id"])
     op.execute("INSERT INTO directory (id, version) VALUES (1, 1)")
-
-
-def downgrade() -> None:
-    for table in (
-        "task",
-        "outbox",
-        "leg",
-        "journal",
-        "cadence_step",
-        "transfer",
-        "schedule_window",
-        "rule",
-        "pool_member",
-        "cadence_enrolment",
-        "bot_fallback",
-        "agent_endpoint",
-        "pool",
-        "lead",
-        "directory",
-        "bot",
-        "agent",
-    ):
-        op.drop_table(table)
