@@ -1,0 +1,116 @@
+"""Figures, as tables on the screen and in docs/performance.md."""
+
+import platform
+import sqlite3
+import subprocess
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.lab.rendering import CHECKOUT
+
+PAGE = CHECKOUT / "docs" / "performance.md"
+COMMAND = "make bench"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """One table, with what must be said of it."""
+
+    title: str
+    about: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """A target of the product's, and what was found."""
+
+    what: str
+    target: str
+    figure: str
+    met: bool
+
+
+def quantile(values: Iterable[float], q: float) -> float:
+    """The value that a share `q` doesn't exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * q))]
+
+
+def ms(seconds: float) -> str:
+    return f"{seconds * 1000:.1f}"
+
+
+def spread(values: Sequence[float]) -> tuple[str, str, str]:
+    """How many, p50, p95; a dash where there is none."""
+    if not values:
+        return "0", "-", "-"
+    return str(len(values)), ms(quantile(values, 0.5)), ms(quantile(values, 0.95))
+
+
+def verdict_sheet(verdicts: Sequence[Verdict]) -> Sheet:
+    return Sheet(
+        title="Targets",
+        about="Ratios are against the PBX's own ways in the same run.",
+        headings=("what", "target", "figure", "met"),
+        rows=tuple((v.what, v.target, v.figure, "yes" if v.met else "NO") for v in verdicts),
+    )
+
+
+def show(console: Console, sheet: Sheet) -> None:
+    table = Table(title=sheet.title, title_justify="left", caption=sheet.about, caption_justify="left")
+    for n, heading in enumerate(sheet.headings):
+        table.add_column(heading, justify="left" if n == 0 else "right")
+    for row in sheet.rows:
+        table.add_row(*row)
+    console.print("", table)
+
+
+def write(sheets: Sequence[Sheet], asterisk: str, page: Path = PAGE) -> None:
+    parts = [_head(asterisk)]
+    for sheet in sheets:
+        lines = [sheet.headings, tuple("---" for _ in sheet.headings), *sheet.rows]
+        table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        parts.append(f"## {sheet.title}\n\n{table}\n\n{sheet.about}")
+    page.write_text("\n\n".join(parts) + "\n")
+
+
+def _head(asterisk: str) -> str:
+    return f"""# Performance
+
+Written by `{COMMAND}` on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; run it to have these tables for your own machine.
+
+- Machine: {_processor()}; {platform.system()} {platform.release()}. The PBX, the outside world with its phones, the
+  daemon, the bot and the measuring all share it.
+- Versions: callcontrol {version("callcontrol")} ({_commit()}), Asterisk {asterisk}, Python {platform.python_version()},
+  SQLite {sqlite3.sqlite_version} (WAL, synchronous=FULL), SQLAlchemy {version("SQLAlchemy")}, uvicorn
+  {version("uvicorn")}.
+- The daemon runs as it does in production: its own process, real AMI, journalling on, logs at INFO, texts sent by the
+  `file` gateway.
+- One clock: a phone's INVITE, 180 and 200 carry the kernel's time stamp, taken on the wire; a bridge's and the
+  dialplan's events carry the PBX's. The contenders take turns, A B C D B C D A, so that a drift of the machine hits
+  all of them. Milliseconds, unless said otherwise. Absolute figures are this machine's; the ratios travel better."""
+
+
+def _processor() -> str:
+    model = "unknown processor"
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+            break
+    cores = sum(line.startswith("processor") for line in Path("/proc/cpuinfo").read_text().splitlines())
+    return f"{model}, {cores} cores"
+
+
+def _commit() -> str:
+    found = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=CHECKOUT, capture_output=True, text=True, check=False
+    )
+    return found.stdout.strip() or "no git"
