@@ -99,7 +99,7 @@ class Desk:
 
     async def until(self, holds: Callable[[], bool], limit_s: float = 5.0) -> None:
         async with asyncio.timeout(limit_s):
-            while not holds():  # noqa: ASYNC110 - the database is in a thread
+            while not holds():
                 await asyncio.sleep(0.005)
 
     def rows(self) -> list[tuple[str, int, str | None]]:

@@ -16,7 +16,9 @@ from callcontrol.ports import Clock, Pbx, SmsGateway, Speech
 
 def make_folders(config: Config) -> None:
     """Those that callcontrol writes into. Others may look into the first: the PBX plays sounds there."""
-    config.state_directory.mkdir(parents=True, exist_ok=True)
+    if not config.state_directory.exists():
+        config.state_directory.mkdir(parents=True)
+        config.state_directory.chmod(0o755)
     if config.database_file is not None:
         config.database_file.parent.mkdir(parents=True, exist_ok=True)
 
@@ -29,7 +31,7 @@ def store(config: Config) -> SqlStore:
 
 def pbx(config: Config, clock: Clock) -> Pbx:
     if config.pbx is PbxKind.SIMULATED or config.asterisk is None:
-        return SimulatedPbx(clock=clock)
+        return SimulatedPbx(clock=clock, started=clock.now().isoformat())
     return AsteriskPbx(_asterisk(config.asterisk))
 
 

@@ -45,4 +45,5 @@ app.add_typer(database.app, name="db")
 
 
 def main() -> None:
+    os.umask(0o077)  # the database and the texts are nobody else's; sounds are opened up by themselves
     app()

@@ -51,8 +51,11 @@ def _example(name: str, *, on_a_system: bool) -> str:
 
 
 def _write(file: Path, text: str, *, mode: int) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o755 if mode & 0o004 else 0o700)
+    if not file.parent.exists():
+        file.parent.mkdir(parents=True)
+        file.parent.chmod(0o755 if mode & 0o004 else 0o700)
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as out:
+        os.fchmod(out.fileno(), mode)
         out.write(text)
     output.out.print(f"made {file}", markup=False)
 

@@ -79,7 +79,7 @@ class Office:
 
 async def eventually(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
-        while not holds():  # noqa: ASYNC110 - the outside of the process has no event to wait for
+        while not holds():
             await asyncio.sleep(0.01)
 
 

@@ -139,7 +139,7 @@ async def test_a_render_that_is_cancelled_leaves_no_process_and_no_file(tmp_path
     script = f"open({str(pid)!r}, 'w').write(str(os.getpid()))\ntime.sleep(60)"
     rendering = asyncio.create_task(speech(tmp_path, script).render("Hello."))
     async with asyncio.timeout(5):
-        while not (pid.exists() and pid.read_text()):  # noqa: ASYNC110 - another process writes it
+        while not (pid.exists() and pid.read_text()):
             await asyncio.sleep(0.02)
     rendering.cancel()
     with pytest.raises(asyncio.CancelledError):
