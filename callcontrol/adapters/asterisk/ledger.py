@@ -275,7 +275,7 @@ def _leg_says(leg: LegTrack, name: str, frame: Frame) -> Iterator[Report]:
 
 
 def _asked(frame: Frame, channel: ChannelId) -> TransferAsked:
-    """The values are the dialplan's variables, which may hold anything: URI-encoded, colons as \\x01."""
+    """The values are the dialplan's variables, which may hold anything: URI-encoded, a colon as character 1."""
     given = {key: unquote(value).replace("\x01", ":").strip() for key, value in frame.items()}
     fields = ("Name", "Phone", "Email", "Source")
     return TransferAsked(

@@ -38,7 +38,7 @@ class LinkError(PortError):
     """The session is lost. `maybe_done`: the switch may have carried the action out all the same."""
 
     def __init__(self, why: str, *, maybe_done: bool) -> None:
-        super().__init__(why, retryable=not maybe_done)
+        super().__init__(why, retryable=True)
         self.maybe_done = maybe_done
 
 

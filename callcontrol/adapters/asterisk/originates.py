@@ -10,6 +10,7 @@ from callcontrol.ports import CallerId, PortError, RingOrder
 
 RING_MARGIN_S = 2.0  # our own deadline comes first; the switch's is for when we are gone
 ANNOUNCE_TIMEOUT_S = 5.0
+CONTRACT = "1"  # of dialplan/README.md; an extension of callcontrol-contract
 
 _NUMBER = re.compile(r"\+?[0-9]{0,15}")
 _NAME_PUNCTUATION = frozenset(" .'-")
@@ -72,6 +73,20 @@ def publish(bot_id: str, dial_strings: str) -> Originate:
         "Exten": "s",
         "Priority": "1",
         "Variable": [f"__CALLCONTROL_BOT={_id(bot_id)}", f"__CALLCONTROL_FALLBACKS={dial_strings}"],
+        "Async": "true",
+    }
+
+
+def ping(key: str, channel: str) -> Originate:
+    """A channel that says one event and ends: to see whether events arrive."""
+    return {
+        "Channel": "Local/ping@callcontrol-contract/n",
+        "ChannelId": channel,
+        "OtherChannelId": key,
+        "Context": "callcontrol-contract",
+        "Exten": CONTRACT,
+        "Priority": "1",
+        "Variable": [f"__CALLCONTROL_KEY={_id(key)}"],
         "Async": "true",
     }
 

@@ -19,7 +19,7 @@ from callcontrol.adapters.asterisk.causes import ANSWERED_ELSEWHERE, NORMAL_CLEA
 from callcontrol.adapters.asterisk.dialstrings import dial_string
 from callcontrol.adapters.asterisk.frames import Frame
 from callcontrol.adapters.asterisk.ledger import CallTrack, Ledger, LegTrack, Place
-from callcontrol.adapters.asterisk.link import Fields, RefusedError, Reply
+from callcontrol.adapters.asterisk.link import Fields, RefusedError, Reply, SilenceError
 from callcontrol.adapters.asterisk.session import Supervisor
 from callcontrol.adapters.asterisk.settings import AsteriskSettings
 from callcontrol.core import events as e
@@ -33,6 +33,7 @@ HANGUP_WITHIN_S = 0.1  # of an OriginateResponse, which overtakes it in the swit
 RUNNING_WITHIN_S = 0.3  # from picked up to the first line of our dialplan
 CHANNEL_WITHIN_S = 2.0  # from an accepted Originate to its channel
 POLL_S = 0.05
+HOLD_CONTEXTS = ("callcontrol-lead", "callcontrol-transfer", "callcontrol-bot-gone")
 MAX_FALLBACKS = 9  # extensions of callcontrol-fallback-leg
 MAX_STRINGS = 900  # characters of them all: they travel in one AMI field
 
@@ -81,7 +82,7 @@ class AsteriskPbx:
         return self._supervisor.linked
 
     async def check(self, agents: Sequence[Agent]) -> Sequence[Finding]:
-        return await checks.check(self._supervisor, self._settings, agents)
+        return await checks.check(self._settings, agents)
 
     def _event(self, frame: Frame) -> None:
         if frame.get("Event") == "OriginateResponse":
@@ -156,7 +157,10 @@ class AsteriskPbx:
         try:
             await self._act("Originate", fields)
         except RefusedError:
-            self._ledger.drop(order.leg.id)
+            self._ledger.drop(leg.id)
+            raise
+        except SilenceError:  # it may ring all the same, and nobody would take it
+            self._spawn(self.hang_up(leg.id, Why.CANCELLED, answered=False))
             raise
 
     async def hang_up(self, channel: ChannelId, why: Why, *, answered: bool) -> None:
@@ -246,7 +250,7 @@ class AsteriskPbx:
             await self._redirect(lead, place[1], place[2], place[3])
             return
         row = await self._status(self._address(lead))
-        if row.get("Context") in checks.HOLD_CONTEXTS:
+        if row.get("Context") in HOLD_CONTEXTS:
             await self._redirect(lead, "callcontrol-lead", "missed")
 
     # --- the dialplan's questions

@@ -1,9 +1,8 @@
 """Keeps one AMI session after another: log in, survey, report, until it is lost; then again."""
 
 import asyncio
-import contextlib
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import structlog
 
@@ -38,19 +37,6 @@ class Supervisor:
             raise PortError("no link to the switch", retryable=True)
         return await self._link.action(name, fields, many=many)
 
-    @contextlib.asynccontextmanager
-    async def borrowed(self) -> AsyncIterator[AmiLink]:
-        """The session that is up, or one of its own where `run` is not running. Raises PortError."""
-        if self._link is not None and self.linked:
-            yield self._link
-            return
-        link = AmiLink(self._settings, lambda _: None, EVENTS)
-        try:
-            await link.open()
-            yield link
-        finally:
-            await link.close()
-
     async def run(self, report: Callable[[Report], None]) -> None:
         """For ever. A switch that comes back within seconds is found again within two."""
         retry_s = self._settings.first_retry_s
@@ -59,9 +45,12 @@ class Supervisor:
                 await self._one_session(report)
                 retry_s = wait_s = self._settings.first_retry_s
             except LoginError as error:
-                stopping = "shutting down" in error.said.lower()
-                wait_s = retry_s if stopping else self._settings.login_retry_s
-                log.error("AMI login refused: compare user and secret with manager.conf", said=error.said)
+                wait_s = retry_s
+                if "shutting down" in error.said.lower():
+                    log.warning("the switch is shutting down")
+                else:
+                    wait_s = self._settings.login_retry_s
+                    log.error("AMI login refused: compare user and secret with manager.conf", said=error.said)
             except PortError as error:
                 wait_s = retry_s
                 log.warning("no link to the switch yet", error=str(error))

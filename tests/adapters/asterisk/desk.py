@@ -13,6 +13,7 @@ from callcontrol.ports import CallerId, LinkUp, Pbx, Report, RingOrder
 from tests.lab import Lab
 
 R = TypeVar("R", bound=Report)
+NO_TRANSFER = TransferId("some-transfer")
 NO_ONE = Call(lead=ChannelId("no-lead"), bot=None, pbx_started="")
 
 
@@ -21,9 +22,11 @@ class Desk:
     pbx: Pbx
     lab: Lab
     reports: list[Report] = field(default_factory=list)
+    on_report: Callable[[Report], object] = lambda _: None
 
     def take(self, report: Report) -> None:
         self.reports.append(report)
+        self.on_report(report)
         self.lab.watch.wake()
 
     async def linked(self) -> None:
@@ -40,6 +43,13 @@ class Desk:
             return next((r for r in self.reports[since:] if _is(r, kind, channel)), None)
 
         return await self.lab.wait_until(look, within_s, what=f"{kind.__name__} of {channel or 'anything'}")
+
+    async def saw_at_once(self, kind: type[Report], channel: str) -> None:
+        """The same without any delay of ours, where milliseconds are counted."""
+        seen = asyncio.get_running_loop().create_future()
+        self.on_report = lambda r: seen.done() or not _is(r, kind, channel) or seen.set_result(None)
+        if not self.has_seen(kind, channel):
+            await asyncio.wait_for(seen, 5)
 
     def has_seen(self, kind: type[Report], channel: str | None = None) -> bool:
         return any(_is(report, kind, channel) for report in self.reports)
@@ -76,7 +86,7 @@ class Desk:
         self,
         who: str,
         call: Call = NO_ONE,
-        transfer_id: TransferId = TransferId("some-transfer"),
+        transfer_id: TransferId = NO_TRANSFER,
         *,
         by: AcceptBy = AcceptBy.ANSWER,
         name: str = "Lena Lead",

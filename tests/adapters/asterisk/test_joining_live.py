@@ -4,6 +4,7 @@ import asyncio
 import struct
 from math import pi, sin
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -99,13 +100,18 @@ async def test_a_bridge_that_vanishes_under_a_join_fails_it(desk: Desk, lab: Lab
 # --- the bot is an application on the lead's channel
 
 
-async def lead_alone(desk: Desk, lab: Lab) -> tuple[TransferId, Call]:
-    call = await lab.call_app_bot("audiosocket")
+async def lead_alone(
+    desk: Desk, lab: Lab, kind: Literal["audiosocket", "agi"] = "audiosocket"
+) -> tuple[TransferId, Call]:
+    call = await lab.call_app_bot(kind)
     return await desk.transfer(call.lead_channel)
 
 
-async def test_a_lead_in_no_bridge_is_brought_to_the_agent(desk: Desk, lab: Lab):
-    transfer_id, located = await lead_alone(desk, lab)
+@pytest.mark.parametrize("kind", ["audiosocket", "agi"])
+async def test_a_lead_in_no_bridge_is_brought_to_the_agent(
+    desk: Desk, lab: Lab, kind: Literal["audiosocket", "agi"]
+):
+    transfer_id, located = await lead_alone(desk, lab, kind)
     leg = await desk.joined("alice", located, transfer_id)
     await desk.hears("lead", {"alice"})
     await desk.hears("alice", {"lead"})
