@@ -66,21 +66,27 @@ async def show_transfer(transfer_id: str, service: Served) -> TransferWithLegs:
 @router.get(
     "/transfers/{transfer_id}/events",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {}}, "description": "One event a phase."}},
+    responses={
+        200: {"content": {"text/event-stream": {}}, "description": "One event a phase."},
+        204: {"description": "The transfer is over, and the last event was seen: don't ask again."},
+    },
 )
 async def follow_transfer(
     transfer_id: str,
     service: Served,
     last_event_id: Annotated[int | None, Header(ge=0, description="Go on after this event.")] = None,
-) -> StreamingResponse:
+) -> Response:
     """Every phase as it happens, so that the bot can narrate truthfully and knows when to speak.
 
     Events: looking, ringing, answered, joined (speak the overview now), agent_left, connected,
     missed, ended. The stream ends after the last one.
     """
     known = _known_shape(transfer_id)
-    await service.store.transfer(known)  # unknown: say so before the stream begins
-    phases = service.transfers.phases(known, last_event_id or 0)
+    row = await service.store.transfer(known)  # unknown: say so before the stream begins
+    seen = last_event_id or 0
+    if row.closed and not [told async for told in service.transfers.phases(known) if told.seq > seen]:
+        return Response(status_code=HTTPStatus.NO_CONTENT)  # a browser's EventSource would ask for ever
+    phases = service.transfers.phases(known, seen)
     events = stream.events(phases, closing=service.closing, keep_alive_s=service.keep_alive_s)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(events, media_type="text/event-stream", headers=headers)

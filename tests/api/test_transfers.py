@@ -206,6 +206,19 @@ async def test_the_events_resume_after_the_last_one_seen(office):
     assert await stream(office, transfer, last=1) == whole[1:]
 
 
+async def test_events_of_a_transfer_that_is_over_and_was_seen_to_its_end_are_204(office):
+    transfer = (await office.asks()).json()["id"]
+    await office.http.post(f"/v1/transfers/{transfer}/cancel")
+    async with asyncio.timeout(5):
+        while not (await office.http.get(f"/v1/transfers/{transfer}")).json()["closed"]:
+            await asyncio.sleep(0.02)
+    last = (await stream(office, transfer))[-1]["id"]
+    for seen in (last, "999"):
+        headers = {"Last-Event-ID": seen}
+        answer = await office.http.get(f"/v1/transfers/{transfer}/events", headers=headers)
+        assert answer.status_code == 204
+
+
 async def test_events_of_no_transfer_are_404_and_a_bad_event_id_is_422(office):
     assert (await office.http.get("/v1/transfers/none/events")).status_code == 404
     transfer = (await office.asks()).json()["id"]
