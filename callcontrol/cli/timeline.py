@@ -88,6 +88,8 @@ class Teller:
                 yield self._leg(event)
             case e.TimePassed():
                 return  # what it led to is told by the orders that follow
+            case e.LegAccepted(channel=channel) if self._accepts_by_answering(channel):
+                return  # told already: it picked up
             case _:
                 yield self._around(event)
 
@@ -173,6 +175,10 @@ class Teller:
                     yield Kind.ORDER, "lead", "is given back to the dialplan", goto
                 case e.ResolveNextAttempt():
                     pass  # the answer is the next entry
+
+    def _accepts_by_answering(self, channel: ChannelId) -> bool:
+        record = self.legs.get(channel)
+        return record is not None and record.leg.endpoint.accept_by is AcceptBy.ANSWER
 
     def _name(self, channel: ChannelId) -> str:
         record = self.legs.get(channel)
