@@ -202,11 +202,10 @@ class AsteriskPbx:
     # --- joining and handing off
 
     async def join(self, lead: ChannelId, channel: ChannelId) -> None:
-        bridge = await self._bridge_of(lead)
         leg = self._ledger.legs.get(channel)
         if leg is not None and self._ledger.together(leg):
             self._tell(e.Joined(channel=channel))
-        elif bridge:
+        elif await self._is_bridged(lead):
             await self._redirect(channel, "callcontrol-leg", "join")
         else:
             await asyncio.gather(
@@ -327,14 +326,14 @@ class AsteriskPbx:
                 return row
         raise ChannelUnknownError(channel)
 
-    async def _bridge_of(self, channel: ChannelId) -> str:
-        """Known from events, or else asked for; empty where it is in no bridge."""
-        place = self._ledger.places.get(channel)
-        if place is None:
-            row = await self._status(channel)
+    async def _is_bridged(self, lead: ChannelId) -> bool:
+        """Known from events where it is; asked again where it is not: moving a lead can't be undone."""
+        place = self._ledger.places.get(lead)
+        if place is None or not place.bridge:
+            row = await self._status(self._address(lead))
             place = Place(row["Channel"], row.get("BridgeID", ""))
-            self._ledger.locate(channel, place)
-        return place.bridge
+            self._ledger.locate(lead, place)
+        return bool(place.bridge)
 
     async def _members(self, bridge: str) -> list[ChannelId]:
         if not bridge:
