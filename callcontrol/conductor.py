@@ -7,17 +7,15 @@ keeps the next event waiting; what goes wrong with one comes back as an event.
 
 import asyncio
 import contextlib
-import uuid
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
 
-from callcontrol.core import cleaning, routing
+from callcontrol.core import cleaning
 from callcontrol.core import events as e
-from callcontrol.core.followup import FollowUp, follow_up
-from callcontrol.core.model import Bot, Call, ChannelId, LegRecord, Step, TransferId
+from callcontrol.core.model import Call, ChannelId, LegRecord, Step, TransferId
 from callcontrol.core.transfer import State, Transfer
 from callcontrol.narration import Narration
 from callcontrol.overview import Overview
@@ -33,8 +31,8 @@ from callcontrol.ports import (
     Store,
     Timer,
     TransferRow,
-    Transition,
 )
+from callcontrol.turn import FirstTurn, resolved, transition
 
 log = structlog.get_logger(__name__)
 
@@ -51,18 +49,6 @@ class Ports:
     speech: Speech | None
     clock: Clock
     on_outcome: Callable[[], None]
-
-
-def settings_of(bot: Bot) -> e.Settings:
-    """What a new transfer keeps of its bot."""
-    return e.Settings(
-        plan=routing.plan(bot),
-        handoff=bot.handoff,
-        ring_timeout_s=bot.ring_timeout_s,
-        accept_timeout_s=bot.accept_timeout_s,
-        handoff_limit_s=bot.handoff_limit_s,
-        missed_goto=bot.missed_goto,
-    )
 
 
 def replayed(entries: Sequence[Entry], narration: Narration | None = None) -> Transfer:
@@ -114,12 +100,14 @@ class Conductor:
     def live_legs(self) -> list[LegRecord]:
         return [leg.record for leg in self._machine.legs.values() if not leg.gone]
 
-    def begin(self, row: TransferRow, asked: e.TransferRequested) -> None:
-        """Start from a request that the store already has as the first journal entry."""
+    def begin(self, row: TransferRow, first: FirstTurn) -> None:
+        """Start from a request whose first turn the store already has."""
         self._take(row)
-        self._seq, self._last_at = 1, row.requested_at
-        commands = self._machine.receive(asked, row.requested_at)
-        self._obey(commands, row.requested_at)
+        self._seq, self._last_at = first.entries[-1].seq, first.now
+        self._machine = first.machine
+        self._records = {leg.id: leg.record for leg in self._machine.legs.values()}
+        self._obey(first.commands, first.now)
+        self._tell_others(first.commands, first.warnings)
         self._spawn(self._check_lead())
         self._overview.prepare()
 
@@ -167,6 +155,7 @@ class Conductor:
     async def _turn(self, events: Sequence[e.Event]) -> None:
         entries: list[Entry] = []
         commands: list[e.Command] = []
+        moves: list[tuple[e.Event, State, State]] = []
         now = self._now()
         for event in events:
             if isinstance(event, e.TimePassed) and not self._due(now):
@@ -174,12 +163,14 @@ class Conductor:
             before = self._machine.state
             commands += self._machine.receive(event, now)
             entries.append(Entry(seq=self._seq + len(entries) + 1, at=now, event=event))
-            self._log_transition(event, before)
+            moves.append((event, before, self._machine.state))
         if not entries:
             return
         self._seq = entries[-1].seq
-        await self._record(entries, commands, now)
+        warnings = await self._record(entries, commands, now)
         self._obey(commands, now)
+        self._tell_others(commands, warnings)
+        self._log_moves(moves)
 
     def _now(self) -> datetime:
         now = self._ports.clock.now()
@@ -189,24 +180,17 @@ class Conductor:
         deadline = self._machine.next_deadline()
         return deadline is not None and deadline <= now
 
-    async def _record(self, entries: Sequence[Entry], commands: Sequence[e.Command], now: datetime) -> None:
+    async def _record(
+        self, entries: Sequence[Entry], commands: Sequence[e.Command], now: datetime
+    ) -> tuple[str, ...]:
         """Journal the turn. The commands wait until it is on disk, however long that takes."""
         self._last_at = now
         legs = {leg.id: leg.record for leg in self._machine.legs.values()}
-        changed = tuple(record for key, record in legs.items() if self._records.get(key) != record)
-        finish = next((c for c in commands if isinstance(c, e.Finish)), None)
-        transition = Transition(
-            transfer_id=self.id,
-            entries=tuple(entries),
-            legs=changed,
-            outcome=finish.outcome if finish else None,
-            follow_up=self._follow_up(finish, now) if finish else None,
-            closed=self._machine.closed,
-        )
+        written, warnings = transition(self._row, self._machine, entries, commands, self._records)
         tries = 0
         while True:
             try:
-                await self._ports.store.record(transition)
+                await self._ports.store.record(written)
             except PortError as error:
                 if not error.retryable:
                     raise
@@ -215,25 +199,23 @@ class Conductor:
                 tries += 1
             else:
                 self._records = legs
-                break
-        if finish is not None:
+                return warnings
+
+    def _tell_others(self, commands: Sequence[e.Command], warnings: Sequence[str]) -> None:
+        if any(isinstance(command, e.Finish) for command in commands):
             self._ports.on_outcome()
-
-    def _follow_up(self, finish: e.Finish, now: datetime) -> FollowUp:
-        row = self._row
-        result = follow_up(finish.outcome, lead=row.lead, bot=row.bot, assigned=row.assigned, now=now)
-        for warning in result.warnings:
+        for warning in warnings:
             self._log.warning("a text could not be written", why=warning)
-        return result
 
-    def _log_transition(self, event: e.Event, before: State) -> None:
-        if self._machine.state is not before:
-            self._log.info(
-                "transfer moved on",
-                event_name=type(event).__name__,
-                state_before=before.value,
-                state=self._machine.state.value,
-            )
+    def _log_moves(self, moves: Sequence[tuple[e.Event, State, State]]) -> None:
+        for event, before, after in moves:
+            if after is not before:
+                self._log.info(
+                    "transfer moved on",
+                    event_name=type(event).__name__,
+                    state_before=before.value,
+                    state=after.value,
+                )
 
     # --- the timer
 
@@ -308,16 +290,7 @@ class Conductor:
         else:
             self.post(e.AttemptResolved(step=step, legs=(), because="the database was away"))
             return
-        resolved = routing.resolve(
-            step,
-            bot=row.bot,
-            agents=facts.agents,
-            because=facts.because,
-            tried=self._machine.tried(),
-            now=clock.now(),
-            new_id=_new_channel_id,
-        )
-        self.post(resolved)
+        self.post(resolved(row, step, facts, tried=self._machine.tried(), now=clock.now()))
 
     async def _ring(self, command: e.Ring) -> None:
         row = self._row
@@ -370,8 +343,3 @@ class Conductor:
             self.post(e.LeadHungUp(channel=self.call.lead))
         except PortError as error:
             self._log.warning("the lead's channel could not be checked", error=str(error))
-
-
-def _new_channel_id() -> ChannelId:
-    """Of one length, so that a switch that matches ids by prefix can't mix two up."""
-    return ChannelId(str(uuid.uuid4()))

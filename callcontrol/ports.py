@@ -291,6 +291,10 @@ class RoutingFacts:
     because: str  # for people: which rule, which pool
 
 
+FactsOf = Callable[[Step], RoutingFacts]
+First = Callable[[TransferRow, FactsOf], Transition]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Text:
     """A text in the outbox."""
@@ -349,10 +353,16 @@ class Store(Protocol):
         ...
 
     async def open(
-        self, transfer_id: TransferId, request: Request, asked: TransferRequested, now: datetime
+        self,
+        transfer_id: TransferId,
+        request: Request,
+        asked: TransferRequested,
+        now: datetime,
+        first: First | None = None,
     ) -> TransferRow:
-        """Store a new transfer, its first journal entry being `asked`.
+        """Store a new transfer with what `first` writes of it, or else with `asked` as its only entry.
 
+        `first` is called within the transaction, from any thread, and again where that is tried again.
         Raises UnknownError, ChannelBusyError, and KeyReusedError where a concurrent request has
         just used the key.
         """

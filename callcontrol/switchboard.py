@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from callcontrol.conductor import Conductor, Ports, replayed, settings_of
+from callcontrol.conductor import Conductor, Ports, replayed
 from callcontrol.core import cleaning
 from callcontrol.core import events as e
 from callcontrol.core.model import AgentId, BotId, Call, ChannelId, LeadId, TransferId
@@ -34,6 +34,7 @@ from callcontrol.ports import (
     TransferRow,
     UnknownError,
 )
+from callcontrol.turn import FirstTurn, settings_of
 
 log = structlog.get_logger(__name__)
 
@@ -130,26 +131,34 @@ class Switchboard:
             del self._opening[request.key]
 
     async def _open(self, request: Request) -> TransferRow:
-        found = await self._ports.store.prepare(request)
-        if isinstance(found, TransferRow):
-            return found
-        if not self.ready:
-            raise PortError("no link to the switch yet", retryable=True)
-        call = await self._ports.pbx.locate(request.channel)
+        locating = asyncio.create_task(self._ports.pbx.locate(request.channel))
+        locating.add_done_callback(lambda task: task.cancelled() or task.exception())
+        try:
+            found = await self._ports.store.prepare(request)
+            if isinstance(found, TransferRow):
+                return found
+            if not self.ready:
+                raise PortError("no link to the switch yet", retryable=True)
+            return await self._begin(request, await locating, settings_of(found))
+        finally:
+            locating.cancel()
+
+    async def _begin(self, request: Request, call: Call, settings: e.Settings) -> TransferRow:
         if (busy := self._by_channel.get(call.lead)) is not None:
             raise ChannelBusyError(busy.id)
         transfer_id = TransferId(str(uuid.uuid4()))
         conductor = self._new_conductor(transfer_id, call)
         self._ports.pbx.watch(transfer_id, call)
-        asked = e.TransferRequested(call=call, settings=settings_of(found))
+        first = FirstTurn(e.TransferRequested(call=call, settings=settings), self._ports.clock.now())
         try:
-            row = await self._ports.store.open(transfer_id, request, asked, self._ports.clock.now())
+            row = await self._ports.store.open(transfer_id, request, first.asked, first.now, first)
         except BaseException:
             self._drop(conductor)
             raise
-        conductor.begin(row, asked)
+        conductor.begin(row, first)
         self._start(conductor)
-        log.info("transfer started", transfer=transfer_id, bot=found.id, bot_leg=call.bot is not None)
+        await asyncio.sleep(0)  # the phones' orders leave before the answer is written
+        log.info("transfer started", transfer=transfer_id, bot=row.bot.id, bot_leg=call.bot is not None)
         return row
 
     async def cancel(self, transfer_id: TransferId, *, follow_up: bool) -> bool:

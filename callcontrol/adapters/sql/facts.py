@@ -4,7 +4,7 @@ from sqlalchemy import Connection, select
 
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.directory import Known, Memory, agent_now, members_now, with_toggle
-from callcontrol.core.model import Agent, AgentId, Bot, Lead
+from callcontrol.core.model import Agent, AgentId, Bot, Lead, StepKind
 from callcontrol.core.routing import match
 from callcontrol.ports import RoutingFacts
 
@@ -17,7 +17,17 @@ _ON_DUTY = (
 )
 
 
-def assigned(connection: Connection, memory: Memory, lead: Lead) -> RoutingFacts:
+def of_step(connection: Connection, memory: Memory, bot: Bot, lead: Lead, kind: StepKind) -> RoutingFacts:
+    match kind:
+        case StepKind.ASSIGNED:
+            return _assigned(connection, memory, lead)
+        case StepKind.GROUP:
+            return _group(connection, memory, bot, lead)
+        case StepKind.FALLBACK:
+            return FALLBACK
+
+
+def _assigned(connection: Connection, memory: Memory, lead: Lead) -> RoutingFacts:
     if lead.assigned_agent_id is None:
         return RoutingFacts(agents=(), because="the lead has no assigned agent")
     agent = memory.current(connection).agents.get(lead.assigned_agent_id)
@@ -30,7 +40,7 @@ def assigned(connection: Connection, memory: Memory, lead: Lead) -> RoutingFacts
     )
 
 
-def group(connection: Connection, memory: Memory, bot: Bot, lead: Lead) -> RoutingFacts:
+def _group(connection: Connection, memory: Memory, bot: Bot, lead: Lead) -> RoutingFacts:
     known = memory.current(connection)
     rule = match(known.rules, lead, bot)
     if rule is None:

@@ -1,11 +1,12 @@
 """Questions run to their end in a few threads of the store's own, each in one transaction."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
@@ -20,6 +21,7 @@ T = TypeVar("T")
 LIMIT_S = 5.0
 _READERS = 2
 _POSTGRESQL_WRITERS = 6
+_TOGETHER = 32  # writes in one transaction: with more, the first of them would wait too long
 _RACES = 3  # times a question is asked anew after another process was quicker
 
 
@@ -28,23 +30,40 @@ class Runner:
 
     def __init__(self, url: str) -> None:
         """Raises ValueError for a database that is not supported. Connects when first asked."""
-        writers = 1 if parse(url).drivername == "sqlite" else _POSTGRESQL_WRITERS
+        self._one_writer = parse(url).drivername == "sqlite"
+        writers = 1 if self._one_writer else _POSTGRESQL_WRITERS
         self._engine = make_engine(url, writers + _READERS)
         self._reading = reading(self._engine)
         self._writers = ThreadPoolExecutor(writers, "callcontrol-sql-write")
         self._readers = ThreadPoolExecutor(_READERS, "callcontrol-sql-read")
         self._threads = (self._writers, self._readers)
         self._jobs: set[Future[Any]] = set()
+        self._waiting: deque[_Job[Any]] = deque()
 
     async def read(
         self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        return await self._ask(self._readers, self._reading, question, args, kwargs)
+        job = _Job(lambda connection: question(connection, *args, **kwargs))
+        return await self._ask(self._readers, job, partial(job.answer, self._reading))
 
     async def write(
         self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        return await self._ask(self._writers, self._engine, question, args, kwargs)
+        job = _Job(lambda connection: question(connection, *args, **kwargs))
+        return await self._ask(self._writers, job, partial(job.answer, self._engine))
+
+    async def write_together(
+        self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """A write that may share a transaction, and so an fsync, with others that wait for the one writer.
+
+        The question may be asked twice: where one of them fails, each is asked again by itself.
+        """
+        if not self._one_writer:
+            return await self.write(question, *args, **kwargs)
+        job = _Job(lambda connection: question(connection, *args, **kwargs))
+        self._waiting.append(job)
+        return await self._ask(self._writers, job, self._answer_waiting)
 
     async def close(self) -> None:
         """What has been asked is answered first, if it ends in time."""
@@ -58,28 +77,70 @@ class Runner:
                 threads.shutdown()
         self._engine.dispose()
 
-    async def _ask(
-        self,
-        threads: ThreadPoolExecutor,
-        engine: Engine,
-        question: Callable[..., T],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> T:
+    async def _ask(self, threads: ThreadPoolExecutor, job: "_Job[T]", work: Callable[[], None]) -> T:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()  # cancelled with its caller; the job goes on
         try:
-            job: Future[T] = threads.submit(_answer, engine, question, args, kwargs)
+            threads.submit(work)
         except RuntimeError as exc:
             raise StoreError("the store is closed", retryable=False) from exc
-        self._jobs.add(job)
-        job.add_done_callback(self._jobs.discard)
-        job.add_done_callback(partial(_hand_over, loop, answer))
-        timer = loop.call_later(LIMIT_S, _give_up, job, answer)
+        self._jobs.add(job.done)
+        job.done.add_done_callback(self._jobs.discard)
+        job.done.add_done_callback(partial(_hand_over, loop, answer))
+        timer = loop.call_later(LIMIT_S, _give_up, job.done, answer)
         try:
             return await answer
         finally:
             timer.cancel()
+
+    def _answer_waiting(self) -> None:
+        """In the writer's thread. Nothing may wait any more: an earlier call took it along."""
+        taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), _TOGETHER))]
+        if len(taken) == 1:
+            taken[0].answer(self._engine)
+            return
+        jobs = [job for job in taken if job.begins()]
+        try:
+            with translated():
+                answers = _in_transaction(
+                    self._engine, lambda connection: [job.ask(connection) for job in jobs]
+                )
+        except Exception as error:
+            if (
+                isinstance(error, StoreError) and error.retryable
+            ):  # it would fail them all, one after the other
+                for job in jobs:
+                    job.done.set_exception(StoreError(str(error), retryable=True))
+            else:
+                for job in jobs:
+                    job.answer_now(self._engine)
+        else:
+            for job, answer in zip(jobs, answers, strict=True):
+                job.done.set_result(answer)
+
+
+class _Job(Generic[T]):
+    """A question on its way through the threads, and its answer."""
+
+    def __init__(self, ask: Callable[[Connection], T]) -> None:
+        self.ask = ask
+        self.done: Future[T] = Future()
+
+    def begins(self) -> bool:
+        """False where nobody waits for it any more. From here on it can't be cancelled."""
+        return self.done.set_running_or_notify_cancel()
+
+    def answer(self, engine: Engine) -> None:
+        if self.begins():
+            self.answer_now(engine)
+
+    def answer_now(self, engine: Engine) -> None:
+        try:
+            result = _answer(engine, self.ask)
+        except BaseException as error:
+            self.done.set_exception(error)
+        else:
+            self.done.set_result(result)
 
 
 def _hand_over(loop: asyncio.AbstractEventLoop, answer: asyncio.Future[T], job: Future[T]) -> None:
@@ -104,19 +165,17 @@ def _give_up(job: Future[T], answer: asyncio.Future[T]) -> None:
         answer.set_exception(StoreError(f"no answer from the database for {LIMIT_S:g} s", retryable=True))
 
 
-def _answer(engine: Engine, question: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
+def _answer(engine: Engine, ask: Callable[[Connection], T]) -> T:
     with translated():
         for _ in range(1, _RACES):
             try:
-                return _in_transaction(engine, question, args, kwargs)
+                return _in_transaction(engine, ask)
             except IntegrityError:
                 # Another process wrote the same key a moment ago: asked anew, the question sees it.
                 continue
-        return _in_transaction(engine, question, args, kwargs)
+        return _in_transaction(engine, ask)
 
 
-def _in_transaction(
-    engine: Engine, question: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> T:
+def _in_transaction(engine: Engine, ask: Callable[[Connection], T]) -> T:
     with engine.connect() as connection, connection.begin():
-        return question(connection, *args, **kwargs)
+        return ask(connection)

@@ -35,6 +35,7 @@ from callcontrol.core.model import (
 from callcontrol.ports import (
     Entry,
     Finding,
+    First,
     Request,
     RoutingFacts,
     StoreError,
@@ -95,15 +96,21 @@ class SqlStore:
         return await self._runner.read(transfers.prepare, self._memory, request)
 
     async def open(
-        self, transfer_id: TransferId, request: Request, asked: TransferRequested, now: datetime
+        self,
+        transfer_id: TransferId,
+        request: Request,
+        asked: TransferRequested,
+        now: datetime,
+        first: First | None = None,
     ) -> TransferRow:
-        return await self._runner.write(
+        return await self._runner.write_together(
             transfers.open_transfer,
             self._memory,
             transfer_id=transfer_id,
             request=request,
             asked=asked,
             now=now,
+            first=first,
         )
 
     async def routing_facts(
@@ -113,16 +120,12 @@ class SqlStore:
         step: Step,
         now: datetime,  # noqa: ARG002 - nothing stored depends on it yet
     ) -> RoutingFacts:
-        match step.kind:
-            case StepKind.ASSIGNED:
-                return await self._runner.read(facts.assigned, self._memory, lead)
-            case StepKind.GROUP:
-                return await self._runner.read(facts.group, self._memory, bot, lead)
-            case StepKind.FALLBACK:
-                return facts.FALLBACK
+        if step.kind is StepKind.FALLBACK:
+            return facts.FALLBACK
+        return await self._runner.read(facts.of_step, self._memory, bot, lead, step.kind)
 
     async def record(self, transition: Transition) -> None:
-        await self._runner.write(outcomes.record, transition)
+        await self._runner.write_together(outcomes.record, transition)
 
     async def unclosed(self) -> Sequence[tuple[TransferRow, tuple[Entry, ...]]]:
         return await self._runner.read(transfers.unclosed, self._memory)

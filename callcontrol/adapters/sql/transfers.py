@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, func, insert, select
 
-from callcontrol.adapters.sql import journal, leads
+from callcontrol.adapters.sql import facts, journal, leads, outcomes
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.directory import Known, Memory, with_toggle
 from callcontrol.core.events import TransferRequested
@@ -34,11 +34,13 @@ from callcontrol.core.model import (
 from callcontrol.ports import (
     ChannelBusyError,
     Entry,
+    First,
     KeyReusedError,
     NewLead,
     Request,
     StoreError,
     TransferRow,
+    Transition,
     UnknownError,
 )
 
@@ -130,6 +132,7 @@ def open_transfer(
     request: Request,
     asked: TransferRequested,
     now: datetime,
+    first: First | None,
 ) -> TransferRow:
     call = asked.call
     seen = _look(connection, request, call)
@@ -157,8 +160,7 @@ def open_transfer(
             "requested_at": now,
         },
     )
-    journal.append(connection, transfer_id, (Entry(seq=1, at=now, event=asked),))
-    return TransferRow(
+    row = TransferRow(
         id=transfer_id,
         key=request.key,
         bot=bot,
@@ -168,6 +170,12 @@ def open_transfer(
         summary=request.summary,
         requested_at=now,
     )
+    if first is None:
+        written = Transition(transfer_id=transfer_id, entries=(Entry(seq=1, at=now, event=asked),), legs=())
+    else:
+        written = first(row, lambda step: facts.of_step(connection, memory, bot, lead, step.kind))
+    outcomes.record(connection, written)
+    return row
 
 
 def _look(connection: Connection, request: Request, call: Call) -> Any:

@@ -1,0 +1,104 @@
+"""Turns of a transfer without I/O: what is to be journalled, and what is then to be done."""
+
+import uuid
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+from callcontrol.core import events as e
+from callcontrol.core import routing
+from callcontrol.core.followup import follow_up
+from callcontrol.core.model import AgentId, Bot, ChannelId, LegRecord, Step
+from callcontrol.core.transfer import Transfer
+from callcontrol.ports import Entry, FactsOf, RoutingFacts, TransferRow, Transition
+
+
+def settings_of(bot: Bot) -> e.Settings:
+    """What a new transfer keeps of its bot."""
+    return e.Settings(
+        plan=routing.plan(bot),
+        handoff=bot.handoff,
+        ring_timeout_s=bot.ring_timeout_s,
+        accept_timeout_s=bot.accept_timeout_s,
+        handoff_limit_s=bot.handoff_limit_s,
+        missed_goto=bot.missed_goto,
+    )
+
+
+def resolved(
+    row: TransferRow, step: Step, facts: RoutingFacts, *, tried: Collection[AgentId], now: datetime
+) -> e.AttemptResolved:
+    """Whom the step rings now."""
+    return routing.resolve(
+        step,
+        bot=row.bot,
+        agents=facts.agents,
+        because=facts.because,
+        tried=tried,
+        now=now,
+        new_id=_new_channel_id,
+    )
+
+
+def transition(
+    row: TransferRow,
+    machine: Transfer,
+    entries: Sequence[Entry],
+    commands: Sequence[e.Command],
+    known: Mapping[ChannelId, LegRecord],
+) -> tuple[Transition, tuple[str, ...]]:
+    """What a turn writes, `known` being the legs as last written; and why a text could not be made."""
+    finish = next((command for command in commands if isinstance(command, e.Finish)), None)
+    warnings: tuple[str, ...] = ()
+    what_follows = None
+    if finish is not None:
+        now = entries[-1].at
+        what_follows = follow_up(finish.outcome, lead=row.lead, bot=row.bot, assigned=row.assigned, now=now)
+        warnings = tuple(what_follows.warnings)
+    records = (leg.record for leg in machine.legs.values())
+    written = Transition(
+        transfer_id=row.id,
+        entries=tuple(entries),
+        legs=tuple(record for record in records if known.get(record.leg.id) != record),
+        outcome=finish.outcome if finish else None,
+        follow_up=what_follows,
+        closed=machine.closed,
+    )
+    return written, warnings
+
+
+class FirstTurn:
+    """What a request comes to at once: whom it rings first, or that there is nobody.
+
+    The store calls it within the transaction that opens the transfer, so that a phone rings after one
+    commit: in a thread of its own, and again where the transaction is tried again. So it only decides;
+    the conductor then takes the last decision over.
+    """
+
+    def __init__(self, asked: e.TransferRequested, now: datetime) -> None:
+        self.asked = asked
+        self.now = now
+        self.machine = Transfer()
+        self.commands: list[e.Command] = []
+        self.entries: list[Entry] = []
+        self.warnings: tuple[str, ...] = ()
+
+    def __call__(self, row: TransferRow, facts_of: FactsOf) -> Transition:
+        self.machine, self.commands, self.entries = Transfer(), [], []
+        events = deque[e.Event]([self.asked])
+        while events:
+            event = events.popleft()
+            self.entries.append(Entry(seq=len(self.entries) + 1, at=self.now, event=event))
+            for command in self.machine.receive(event, self.now):
+                if isinstance(command, e.ResolveNextAttempt):
+                    step, tried = command.step, self.machine.tried()
+                    events.append(resolved(row, step, facts_of(step), tried=tried, now=self.now))
+                else:
+                    self.commands.append(command)
+        written, self.warnings = transition(row, self.machine, self.entries, self.commands, {})
+        return written
+
+
+def _new_channel_id() -> ChannelId:
+    """Of one length, so that a switch that matches ids by prefix can't mix two up."""
+    return ChannelId(str(uuid.uuid4()))
