@@ -1,78 +1,105 @@
 """Whether an agent may ring now: every term is looked at, and kept with its value."""
 
-from collections.abc import Collection
-from datetime import datetime, timedelta, tzinfo
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
 
-from callcontrol.core.model import Agent, AgentId, Considered, Term, TermValue, Window
+from callcontrol.core import schedule
+from callcontrol.core.model import (
+    Agent,
+    AgentId,
+    Candidate,
+    Considered,
+    Endpoint,
+    LineState,
+    Standing,
+    Term,
+    TermValue,
+    TransferId,
+)
 
-DAY_MIN = 1440
-WEEK_DAYS = 7
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+Lines = Callable[[Endpoint], LineState]
+BUSY = (LineState.IN_USE, LineState.RINGING)
 
 
-def consider(agent: Agent, now: datetime, tried: Collection[AgentId] = ()) -> Considered:
-    """Every term for one agent. `now` is aware."""
-    open_now = inside(agent.schedule, agent.zone, now)
+def consider(
+    candidate: Candidate,
+    *,
+    now: datetime,
+    lines: Lines,
+    rung: Collection[Endpoint] = (),
+    declined: Collection[AgentId] = (),
+    transfer: TransferId | None = None,
+) -> Considered:
+    """Every term for one agent, for `transfer`, which has `rung` some phones already. `now` is aware."""
+    agent, standing = candidate.agent, candidate.standing
     return Considered(
         agent_id=agent.id,
         name=agent.name,
         terms=(
-            TermValue(term=Term.ACTIVE, holds=agent.active, value="yes" if agent.active else "no"),
-            TermValue(term=Term.TOGGLE, holds=agent.available, value="on" if agent.available else "off"),
-            TermValue(
-                term=Term.SCHEDULE, holds=open_now, value=_schedule_text(agent, now, open_now=open_now)
-            ),
-            TermValue(
-                term=Term.HAS_ENDPOINT,
-                holds=bool(agent.endpoints),
-                value=", ".join(e.address for e in agent.endpoints) or "none",
-            ),
-            TermValue(
-                term=Term.NOT_TRIED,
-                holds=agent.id not in tried,
-                value="rung before" if agent.id in tried else "yes",
-            ),
+            _term(Term.ACTIVE, "yes" if agent.active else "no", holds=agent.active),
+            _term(Term.TOGGLE, "on" if agent.available else "off", holds=agent.available),
+            _schedule(agent, now),
+            _term(Term.ENDPOINT, _addresses(agent.endpoints) or "none", holds=bool(agent.endpoints)),
+            _line(agent, lines, rung),
+            _until(Term.WRAP_UP, standing.wrapping_until, "wrapping up", agent, now),
+            _reserved(standing, transfer),
+            _until(Term.RESTING, standing.resting_until, standing.resting_why or "resting", agent, now),
+            _tried(agent, rung, declined),
         ),
     )
 
 
-def inside(schedule: tuple[Window, ...], zone: tzinfo, now: datetime) -> bool:
-    """Whether the wall clock in `zone` shows a time inside a window.
-
-    A wall time that a change to summer time skips never occurs; one that the change back repeats
-    counts both times.
-    """
-    local = now.astimezone(zone)
-    minute = local.hour * 60 + local.minute
-    return any(_covers(window, local.weekday(), minute) for window in schedule)
-
-
-def next_opening(schedule: tuple[Window, ...], zone: tzinfo, now: datetime) -> datetime | None:
-    """When the schedule opens next, in `zone`; none where it never does."""
-    local = now.astimezone(zone)
-    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
-    starts = (
-        (midnight + timedelta(days=day, minutes=window.start_min)).replace(tzinfo=zone)
-        for day in range(WEEK_DAYS + 1)
-        for window in schedule
-        if window.weekday == (local.weekday() + day) % WEEK_DAYS
-    )
-    return min((start for start in starts if start > now), default=None)
-
-
-def _covers(window: Window, weekday: int, minute: int) -> bool:
-    if window.start_min < window.end_min:
-        return weekday == window.weekday and window.start_min <= minute < window.end_min
-    tomorrow = (window.weekday + 1) % WEEK_DAYS
-    return (weekday == window.weekday and minute >= window.start_min) or (
-        weekday == tomorrow and minute < window.end_min
+def callable_now(agent: Agent, lines: Lines, rung: Collection[Endpoint] = ()) -> tuple[Endpoint, ...]:
+    """The agent's phones that can be rung and have not been, in order."""
+    return tuple(
+        endpoint
+        for endpoint in agent.endpoints
+        if endpoint not in rung and lines(endpoint) is not LineState.UNREGISTERED
     )
 
 
-def _schedule_text(agent: Agent, now: datetime, *, open_now: bool) -> str:
-    if open_now:
-        return "open"
-    opening = next_opening(agent.schedule, agent.zone, now)
-    if opening is None:
-        return "never open"
-    return f"closed until {_DAYS[opening.weekday()]} {opening:%H:%M} {agent.zone}"
+def _term(term: Term, value: str, *, holds: bool) -> TermValue:
+    return TermValue(term=term, holds=holds, value=value)
+
+
+def _schedule(agent: Agent, now: datetime) -> TermValue:
+    if schedule.is_open(agent, now):
+        return _term(Term.SCHEDULE, "open", holds=True)
+    opening = schedule.next_opening(agent, now)
+    value = f"closed until {opening:%a %H:%M} {agent.zone}" if opening else "never open"
+    return _term(Term.SCHEDULE, value, holds=False)
+
+
+def _line(agent: Agent, lines: Lines, rung: Collection[Endpoint]) -> TermValue:
+    """A phone in use means that the agent is, unless it is this transfer that rings it; a phone that is
+    off leaves the others."""
+    states = [(endpoint, lines(endpoint)) for endpoint in agent.endpoints]
+    told = ", ".join(f"{endpoint.address} {state.value}" for endpoint, state in states)
+    busy = any(state in BUSY for endpoint, state in states if endpoint not in rung)
+    reachable = any(state is not LineState.UNREGISTERED for _, state in states)
+    return _term(Term.LINE, told, holds=not states or (reachable and not busy))
+
+
+def _until(term: Term, until: datetime | None, what: str, agent: Agent, now: datetime) -> TermValue:
+    if until is None or until <= now:
+        return _term(term, "yes", holds=True)
+    shown = until.astimezone(agent.zone) + timedelta(seconds=59)  # a whole minute, never too early
+    return _term(term, f"{what} until {shown:%H:%M}", holds=False)
+
+
+def _reserved(standing: Standing, transfer: TransferId | None) -> TermValue:
+    if standing.claimed_by in (None, transfer):
+        return _term(Term.RESERVED, "yes", holds=True)
+    return _term(Term.RESERVED, f"reserved for transfer {standing.claimed_by}", holds=False)
+
+
+def _tried(agent: Agent, rung: Collection[Endpoint], declined: Collection[AgentId]) -> TermValue:
+    if agent.id in declined:
+        return _term(Term.TRIED, "declined", holds=False)
+    left = [endpoint for endpoint in agent.endpoints if endpoint not in rung]
+    holds = bool(left) or not agent.endpoints
+    return _term(Term.TRIED, "yes" if holds else "rung before", holds=holds)
+
+
+def _addresses(endpoints: Collection[Endpoint]) -> str:
+    return ", ".join(endpoint.address for endpoint in endpoints)

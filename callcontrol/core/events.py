@@ -11,6 +11,7 @@ from callcontrol.core.model import (
     HandoffStyle,
     Leg,
     Outcome,
+    RuleVerdict,
     Step,
 )
 
@@ -53,12 +54,15 @@ class HandoffFinished:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AttemptResolved:
-    """Whom the attempt rings; no legs where nobody may."""
+    """Whom the step rings now; no legs where nobody may. Answers the ResolveNextAttempt of that number."""
 
     step: Step
+    ask: int
     legs: tuple[Leg, ...]
     considered: tuple[Considered, ...] = ()
     because: str = ""  # for people: which rule, which pool
+    rules: tuple[RuleVerdict, ...] = ()
+    next_after_s: float | None = None  # more may join the ringing then; none: these are all
 
 
 # --- events: what the switch did
@@ -278,7 +282,10 @@ class TellBot:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResolveNextAttempt:
+    """Ask whom the step rings now. Only the answer to the last question counts."""
+
     step: Step
+    ask: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

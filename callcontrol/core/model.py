@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from enum import StrEnum
 from typing import NewType
 
@@ -67,7 +67,27 @@ class Window:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DatedWindow:
+    """Wall time on one date that is open, or closed, whatever the week says. It does not pass midnight."""
+
+    on: date
+    start_min: int  # minutes after midnight, 0 to 1439
+    end_min: int  # minutes after midnight, 1 to 1440; exclusive
+    opens: bool
+    why: str = ""  # "dentist", "Thanksgiving"
+
+
+class EndpointOrder(StrEnum):
+    """How an agent with several phones is rung."""
+
+    TOGETHER = "together"
+    IN_ORDER = "in_order"  # the next one joins the ringing after `endpoint_step_s`
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Agent:
+    """Someone who takes leads, as the directory says; what changes by the minute is their Standing."""
+
     id: AgentId
     name: str
     active: bool
@@ -76,6 +96,44 @@ class Agent:
     schedule: tuple[Window, ...]
     endpoints: tuple[Endpoint, ...]
     phone: str | None = None  # E.164, for texts
+    exceptions: tuple[DatedWindow, ...] = ()  # the agent's own, and holidays; the last one that fits counts
+    tags: frozenset[str] = frozenset()  # skills, languages ("lang:de"), teams
+    weight: int = 1  # 1 to 100; a heavier agent is rung earlier where the pool goes by weight
+    wrap_up_s: float = 0.0  # after a transferred call
+    endpoint_order: EndpointOrder = EndpointOrder.TOGETHER
+    endpoint_step_s: float = 12.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """What has lately become of an agent. Instants are aware UTC."""
+
+    strikes: int = 0  # missed rings in a row
+    resting_until: datetime | None = None
+    resting_why: str = ""
+    wrapping_until: datetime | None = None
+    claimed_by: TransferId | None = None  # the transfer that rings or has this agent
+    idle_since: datetime | None = None  # end of the last transferred call
+    last_rung_at: datetime | None = None
+    transfers_today: int = 0  # calls taken since midnight in the agent's zone
+
+
+class LineState(StrEnum):
+    """A phone, as the switch sees it."""
+
+    NOT_IN_USE = "not in use"
+    RINGING = "ringing"
+    IN_USE = "in use"
+    UNREGISTERED = "unregistered"
+    UNKNOWN = "unknown"  # a number outside, or a phone the switch does not watch
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Candidate:
+    """An agent a step is about, as of now."""
+
+    agent: Agent
+    standing: Standing = Standing()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,20 +189,95 @@ class Bot:
     on_missed: OutcomeActions = OutcomeActions(create_task=True)
 
 
+class PoolOrder(StrEnum):
+    """Who of a pool is rung first, where not all are rung at once."""
+
+    LISTED = "listed"
+    LONGEST_IDLE = "longest_idle"
+    ROUND_ROBIN = "round_robin"  # whoever was rung longest ago
+    WEIGHT = "weight"
+    FEWEST_TODAY = "fewest_today"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pool:
+    """Agents by name, or by the tags they all must have, so that new hires join by tag."""
+
     id: PoolId
     name: str
-    agent_ids: tuple[AgentId, ...]
+    agent_ids: tuple[AgentId, ...] = ()
+    tags: frozenset[str] = frozenset()  # with none of both: nobody
+    order: PoolOrder = PoolOrder.LISTED
+    at_once: int = 0  # 0: all; otherwise so many, and as many more each `step_s`
+    step_s: float = 10.0
+    last_agent_first: bool = False  # the agent who last spoke with this lead is rung before the others
+    wrap_up_s: float | None = None  # for calls of this pool, in place of the agent's own
+
+
+class Operator(StrEnum):
+    IS = "is"  # one of the values; case does not matter
+    IS_NOT = "is_not"  # none of the values, or absent
+    PREFIX = "prefix"  # begins with one of the values
+    BETWEEN = "between"  # a number from the first value to the second, both included
+    MATCHES = "matches"  # a regular expression, tried for a bounded time
+    PRESENT = "present"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compare:
+    """One fact of the lead or the bot: "source", "bot", "phone", or a field of the lead."""
+
+    fact: str
+    operator: Operator
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class During:
+    """The wall clock in `zone` shows a time inside a window."""
+
+    windows: tuple[Window, ...]
+    zone: tzinfo
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class All:
+    conditions: "tuple[Condition, ...]" = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AnyOf:
+    conditions: "tuple[Condition, ...]" = ()
+
+
+Condition = Compare | During | All | AnyOf
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
-    """Leads whose facts have one of the given values, for every fact named, go to the pool."""
+    """Leads for whom the condition holds go to the pool. Rules are tried in order."""
 
     name: str
-    when: Mapping[str, tuple[str, ...]]  # "source", "bot", or a field of the lead
+    when: Condition
     pool_id: PoolId
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RuleVerdict:
+    """Whether a rule fitted, and for people the reason."""
+
+    rule: str
+    fits: bool
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StrikePolicy:
+    """When an agent who keeps missing rings is let rest."""
+
+    limit: int = 3  # missed rings in a row; 0: never
+    rest_s: float = 1800.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -188,8 +321,12 @@ class Term(StrEnum):
     ACTIVE = "active"
     TOGGLE = "available"
     SCHEDULE = "schedule"
-    HAS_ENDPOINT = "endpoint"
-    NOT_TRIED = "not yet rung for this transfer"
+    ENDPOINT = "endpoint"
+    LINE = "line"
+    WRAP_UP = "not wrapping up"
+    RESERVED = "not reserved"
+    RESTING = "not resting"
+    TRIED = "not yet rung for this transfer"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

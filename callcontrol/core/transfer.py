@@ -26,7 +26,6 @@ from callcontrol.core import events as e
 from callcontrol.core.leg import UNANSWERED, LegState, LiveLeg
 from callcontrol.core.model import (
     AcceptBy,
-    AgentId,
     Call,
     ChannelId,
     Connected,
@@ -39,6 +38,7 @@ from callcontrol.core.model import (
     Outcome,
     Step,
     StepKind,
+    TransferId,
 )
 
 
@@ -79,6 +79,10 @@ class Transfer:
         self._since: datetime | None = None  # when JOINING or HANDING_OFF began to wait
         self._link_lost_at: datetime | None = None
         self._told_ringing = False
+        self._ask = 0  # the number of the last question whom to ring
+        self._rung = False  # this step has rung somebody
+        self._more = False  # this step may ring more
+        self._more_at: datetime | None = None
         self._out: list[e.Command] = []
         self._call: Call
         self._settings: e.Settings
@@ -107,10 +111,18 @@ class Transfer:
     def step(self) -> Step:
         return self._settings.plan[self._step]
 
-    def tried(self) -> frozenset[AgentId]:
-        """The agents rung so far."""
-        agents = (leg.record.leg.agent_id for leg in self.legs.values())
-        return frozenset(agent for agent in agents if agent is not None)
+    def so_far(self, transfer: TransferId) -> SoFar:
+        """What has been rung, for whoever resolves the next legs."""
+        records = [leg.record for leg in self.legs.values()]
+        return SoFar(
+            transfer=transfer,
+            rung=frozenset(record.leg.endpoint for record in records),
+            declined=frozenset(
+                record.leg.agent_id
+                for record in records
+                if record.leg.agent_id is not None and record.fate is LegFate.DECLINED
+            ),
+        )
 
     # --- attempts
 
@@ -123,30 +135,48 @@ class Transfer:
     def _next_attempt(self) -> None:
         self.winner, self._briefing = None, False
         self._step += 1
+        self._rung, self._more = False, False
         if self._step >= len(self._settings.plan):
             self._miss(MissedBecause.NO_ANSWER if self.legs else MissedBecause.NO_ONE_AVAILABLE)
-            return
-        self.state = State.RESOLVING
-        if self._link_lost_at is None:
-            self._do(e.ResolveNextAttempt(step=self.step))
+        else:
+            self._resolve()
 
-    def _ring_attempt(self, resolved: e.AttemptResolved) -> None:
-        if resolved.step != self.step or self._link_lost_at is not None:
-            return  # with no switch, nobody can ring: it is resolved again when the link is back
-        if not resolved.legs:
-            self._next_attempt()
+    def _resolve(self) -> None:
+        """Wait to be told whom the step rings now."""
+        self.state = State.RESOLVING
+        self._ask_whom()
+
+    def _ask_whom(self) -> None:
+        self._more_at = None
+        if self._link_lost_at is None:  # without a switch nobody can ring: asked when it is back
+            self._ask += 1
+            self._do(e.ResolveNextAttempt(step=self.step, ask=self._ask))
+
+    def _ring_more(self, resolved: e.AttemptResolved) -> None:
+        if resolved.ask != self._ask or self._link_lost_at is not None:
             return
-        self.state, self._told_ringing = State.RINGING, False
-        self.attempt += 1
+        self._more = resolved.next_after_s is not None
+        if not resolved.legs:
+            if self.state is State.RESOLVING:
+                self._next_attempt()
+            return
+        if not self._rung:
+            self.attempt += 1
+        self.state, self._rung, self._told_ringing = State.RINGING, True, False
+        if resolved.next_after_s is not None:
+            self._more_at = _after(self._now, resolved.next_after_s)
         for leg in resolved.legs:
             record = LegRecord(leg=leg, attempt=self.attempt, step=resolved.step.kind, dialled_at=self._now)
             self.legs[leg.id] = LiveLeg(record)
             self._do(e.Ring(leg=leg, ring_timeout_s=self._settings.ring_timeout_s))
 
     def _carry_on(self) -> None:
-        """With nobody left to wait for, go to the next step."""
+        """With nobody left to wait for, ring the rest of the step, or go to the next one."""
         if self.state is State.RINGING and not any(self._alive()):
-            self._next_attempt()
+            if self._more:
+                self._resolve()
+            else:
+                self._next_attempt()
 
     # --- legs
 
@@ -343,7 +373,7 @@ class Transfer:
         self._carry_on()
         self._link_lost_at = None
         if self.state is State.RESOLVING:
-            self._do(e.ResolveNextAttempt(step=self.step))
+            self._ask_whom()
         if self.winner is not None and self.winner is winner_before:
             self._resume(self.winner, survey)
 
@@ -406,6 +436,8 @@ class Transfer:
             return
         for leg in self._alive():
             yield from self._leg_deadlines(leg)
+        if self.state is State.RINGING and self._more_at is not None:
+            yield self._more_at, self._ask_whom
         if self.state is State.JOINING and self._since is not None:
             limit = limits.briefing_limit_s if self._briefing else limits.join_timeout_s
             yield _after(self._since, limit), self._joining_overdue
@@ -494,7 +526,7 @@ _Handler = Callable[[Transfer, e.Event], None]
 # event -> (the states it means something in, what it does there); anywhere else it is ignored
 _ROWS: tuple[tuple[type[e.Event], tuple[State, ...], Callable[..., None]], ...] = (
     (e.TransferRequested, (State.NEW,), Transfer._begin),
-    (e.AttemptResolved, (State.RESOLVING,), Transfer._ring_attempt),
+    (e.AttemptResolved, (State.RESOLVING, State.RINGING), Transfer._ring_more),
     (e.LegRinging, _ANY, Transfer._leg_ringing),
     (e.LegAnswered, _ANY, Transfer._leg_answered),
     (e.LegAccepted, _ANY, Transfer._leg_accepted),

@@ -1,0 +1,78 @@
+"""When an agent's hours are open: weekly windows, and dates that add or take away.
+
+Wall time in the agent's own zone. A wall time that a change to summer time skips never occurs; one that
+the change back repeats counts both times.
+"""
+
+from datetime import date, datetime, timedelta, tzinfo
+
+from callcontrol.core.model import Agent, DatedWindow, Window
+
+WEEK_DAYS = 7
+LOOK_AHEAD_DAYS = 60  # past a long holiday
+_DAY_MIN = 1440
+
+
+def inside(windows: tuple[Window, ...], zone: tzinfo, now: datetime) -> bool:
+    """Whether the wall clock in `zone` shows a time inside a weekly window. `now` is aware."""
+    local = now.astimezone(zone)
+    return _weekly(windows, local.date(), local.hour * 60 + local.minute)
+
+
+def is_open(agent: Agent, now: datetime) -> bool:
+    """Whether the agent's hours are open. `now` is aware."""
+    local = now.astimezone(agent.zone)
+    return _open_at(agent, local.date(), local.hour * 60 + local.minute)
+
+
+def exception_at(agent: Agent, now: datetime) -> DatedWindow | None:
+    """The dated window that decides now, if one does."""
+    local = now.astimezone(agent.zone)
+    return _exception(agent, local.date(), local.hour * 60 + local.minute)
+
+
+def next_opening(agent: Agent, now: datetime) -> datetime | None:
+    """When the hours open next, in the agent's zone; none where they don't within 60 days."""
+    local = now.astimezone(agent.zone)
+    for days in range(LOOK_AHEAD_DAYS + 1):
+        day = local.date() + timedelta(days=days)
+        for minute in sorted(_edges(agent, day)):
+            start = _instant(day, minute, agent.zone)
+            if start > now and _open_at(agent, day, minute):
+                return start
+    return None
+
+
+def _instant(day: date, minute: int, zone: tzinfo) -> datetime:
+    return datetime(day.year, day.month, day.day, minute // 60, minute % 60, tzinfo=zone)
+
+
+def _edges(agent: Agent, day: date) -> set[int]:
+    """The minutes of a day at which hours can open."""
+    weekly = {w.start_min for w in agent.schedule if w.weekday == day.weekday()} | {0}
+    dated = [e for e in agent.exceptions if e.on == day]
+    ends = {e.end_min for e in dated if e.end_min < _DAY_MIN}
+    return weekly | {e.start_min for e in dated} | ends
+
+
+def _open_at(agent: Agent, day: date, minute: int) -> bool:
+    exception = _exception(agent, day, minute)
+    return exception.opens if exception is not None else _weekly(agent.schedule, day, minute)
+
+
+def _exception(agent: Agent, day: date, minute: int) -> DatedWindow | None:
+    fitting = [e for e in agent.exceptions if e.on == day and e.start_min <= minute < e.end_min]
+    return fitting[-1] if fitting else None
+
+
+def _weekly(windows: tuple[Window, ...], day: date, minute: int) -> bool:
+    return any(_covers(window, day.weekday(), minute) for window in windows)
+
+
+def _covers(window: Window, weekday: int, minute: int) -> bool:
+    if window.start_min < window.end_min:
+        return weekday == window.weekday and window.start_min <= minute < window.end_min
+    tomorrow = (window.weekday + 1) % WEEK_DAYS
+    return (weekday == window.weekday and minute >= window.start_min) or (
+        weekday == tomorrow and minute < window.end_min
+    )
