@@ -119,11 +119,14 @@ class AsteriskPbx:
         row = await self._status(channel)
         lead, bridge = ChannelId(row["Uniqueid"]), row.get("BridgeID", "")
         self._ledger.locate(lead, Place(row["Channel"], bridge))
-        others = [mate for mate in await self._members(bridge) if mate != lead]
+        mates = await self._members(bridge)
+        others = [mate for mate in mates if mate != lead]
         if len(others) > 1:
             raise PortError(
                 f"{len(others)} others share the lead's bridge: no telling the bot", retryable=False
             )
+        for bot in others:
+            self._ledger.locate(bot, Place(mates[bot], bridge))
         return Call(lead=lead, bot=others[0] if others else None, pbx_started=self._supervisor.pbx_started)
 
     def watch(self, transfer_id: TransferId, call: Call) -> None:
@@ -206,7 +209,10 @@ class AsteriskPbx:
         if leg is not None and self._ledger.together(leg):
             self._tell(e.Joined(channel=channel))
         elif await self._is_bridged(lead):
-            await self._redirect(channel, "callcontrol-leg", "join")
+            await asyncio.gather(
+                self._set(channel, "CALLCONTROL_LEAD", self._address(lead)),
+                self._redirect(channel, "callcontrol-leg", "join"),
+            )
         else:
             await asyncio.gather(
                 self._set(channel, "TIMEOUT(absolute)", "0"),
@@ -217,7 +223,7 @@ class AsteriskPbx:
     async def announce(self, transfer_id: TransferId, lead: ChannelId, sounds: Sequence[Path]) -> None:
         channel = ChannelId(str(uuid.uuid4()))
         files = "&".join(_sound(sound) for sound in sounds)
-        fields = originates.announce(lead, files, channel, str(uuid.uuid4()))
+        fields = originates.announce(self._address(lead), files, channel, str(uuid.uuid4()))
         self._ledger.announce(transfer_id, lead, channel)
         try:
             await self._act("Originate", fields)
@@ -319,10 +325,12 @@ class AsteriskPbx:
             raise ChannelUnknownError(channel)
         try:
             rows = (await self._act("Status", {"Channel": channel}, many=True)).rows
+            if rows and not any(_is(row, channel) for row in rows):  # its id only begins alike
+                rows = (await self._act("Status", {}, many=True)).rows
         except RefusedError:
             rows = ()
         for row in rows:
-            if channel.lower() in (row.get("Uniqueid", "").lower(), row.get("Channel", "").lower()):
+            if _is(row, channel):
                 return row
         raise ChannelUnknownError(channel)
 
@@ -335,14 +343,15 @@ class AsteriskPbx:
             self._ledger.locate(lead, place)
         return bool(place.bridge)
 
-    async def _members(self, bridge: str) -> list[ChannelId]:
+    async def _members(self, bridge: str) -> dict[ChannelId, str]:
+        """The channels in a bridge, by unique id, with their names."""
         if not bridge:
-            return []
+            return {}
         try:
             reply = await self._act("BridgeInfo", {"BridgeUniqueid": bridge}, many=True)
         except RefusedError:
-            return []  # it has just been dissolved
-        return [ChannelId(row["Uniqueid"]) for row in reply.rows if "Uniqueid" in row]
+            return {}  # it has just been dissolved
+        return {ChannelId(row["Uniqueid"]): row["Channel"] for row in reply.rows if "Uniqueid" in row}
 
     def _spawn(self, work: Coroutine[None, None, object]) -> None:
         """In the background, where nobody waits for the answer."""
@@ -358,6 +367,10 @@ class AsteriskPbx:
         task = asyncio.create_task(quietly())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _is(row: Frame, channel: str) -> bool:
+    return channel.lower() in (row.get("Uniqueid", "").lower(), row.get("Channel", "").lower())
 
 
 def _sound(path: Path) -> str:
