@@ -57,6 +57,9 @@ _FAREWELL = {
 _NO_MISSED_CALL = (Why.ANSWERED_ELSEWHERE, Why.TAKEN)
 
 
+_CAUSES_OF_A_SHUTDOWN = ("0", "16")
+
+
 class AsteriskPbx:
     def __init__(self, settings: AsteriskSettings) -> None:
         self._settings = settings
@@ -87,8 +90,22 @@ class AsteriskPbx:
     def _event(self, frame: Frame) -> None:
         if frame.get("Event") == "OriginateResponse":
             self._originated(frame)
+            return
+        reports = list(self._ledger.apply(frame))
+        if reports and frame.get("Event") == "Hangup" and frame.get("Cause") in _CAUSES_OF_A_SHUTDOWN:
+            self._spawn(self._tell_unless_shutting_down(reports))
         else:
-            for report in self._ledger.apply(frame):
+            for report in reports:
+                self._tell(report)
+
+    async def _tell_unless_shutting_down(self, reports: Sequence[Report]) -> None:
+        """A switch that shuts down hangs every channel up first, as if each had left by itself.
+
+        It answers no action from then on. Whatever the reason, the next survey tells who is gone.
+        """
+        with contextlib.suppress(PortError):
+            await self._act("Ping", {})
+            for report in reports:
                 self._tell(report)
 
     def _originated(self, frame: Frame) -> None:
