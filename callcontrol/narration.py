@@ -45,6 +45,6 @@ class Narration:
             for told in self._told[after:]:
                 yield told
                 after = told.seq
-                if told.phase in LAST_PHASES:
-                    return
+            if self._told and self._told[-1].phase in LAST_PHASES:
+                return
             await more.wait()

@@ -308,6 +308,18 @@ class Text:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TextStatus:
+    """What became of a text."""
+
+    to: str  # E.164
+    body: str
+    state: str  # queued, claimed, sent or parked
+    attempts: int
+    sent_at: datetime | None
+    last_error: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
     id: int
     transfer_id: TransferId
@@ -385,6 +397,8 @@ class Store(Protocol):
     async def journal(self, transfer_id: TransferId) -> tuple[Entry, ...]: ...
 
     async def legs(self, transfer_id: TransferId) -> Sequence[LegRecord]: ...
+
+    async def texts(self, transfer_id: TransferId) -> Sequence[TextStatus]: ...
 
     async def tasks(self, limit: int) -> Sequence[Task]: ...
 

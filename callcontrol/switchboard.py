@@ -133,6 +133,7 @@ class Switchboard:
     async def _open(self, request: Request) -> TransferRow:
         locating = asyncio.create_task(self._ports.pbx.locate(request.channel))
         locating.add_done_callback(lambda task: task.cancelled() or task.exception())
+        await asyncio.sleep(0)  # the switch is asked first: it takes longer than the database
         try:
             found = await self._ports.store.prepare(request)
             if isinstance(found, TransferRow):

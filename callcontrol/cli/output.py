@@ -12,7 +12,7 @@ from rich.text import Text
 
 from callcontrol.cli.timeline import FATES, Kind, Line, address
 from callcontrol.core.model import Agent, Connected, LegRecord
-from callcontrol.ports import Finding, Task, TransferRow
+from callcontrol.ports import Finding, Task, TextStatus, TransferRow
 
 _WIDE = 200  # where nobody's terminal sets a limit
 
@@ -88,6 +88,13 @@ def task_table(tasks: Sequence[Task]) -> Table:
     table = plain("Id", "State", "Due", "Owner", "Title", "Reason")
     for task in tasks:
         add(table, (task.id, task.state, local(task.due_at), task.owner_agent_id, task.title, task.reason))
+    return table
+
+
+def text_table(texts: Sequence[TextStatus]) -> Table:
+    table = plain("Text to", "State", "Text", "Trouble")
+    for text in texts:
+        add(table, (text.to, text.state, text.body, text.last_error))
     return table
 
 

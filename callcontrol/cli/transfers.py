@@ -1,7 +1,7 @@
 """`transfer`, `transfers`, `show` and `tasks`."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -12,9 +12,14 @@ from callcontrol.cli.common import ConfigOption, Exit, JsonOption, LimitOption, 
 from callcontrol.cli.timeline import Line, timeline
 from callcontrol.config import Access, Config
 from callcontrol.core.model import LegRecord, TransferId
-from callcontrol.ports import Entry, Store, Task, TransferRow, UnknownError
+from callcontrol.ports import Entry, Store, Task, TextStatus, TransferRow, UnknownError
 
 _MOST_TASKS = 500
+
+
+class _Afterwards(NamedTuple):
+    tasks: tuple[Task, ...]
+    texts: tuple[TextStatus, ...]
 
 
 def transfer(  # noqa: PLR0917 - typer passes every option by its name
@@ -100,15 +105,16 @@ def show(
 
     async def ask(
         store: Store,
-    ) -> tuple[TransferRow, tuple[Entry, ...], tuple[LegRecord, ...], tuple[Task, ...]]:
+    ) -> tuple[TransferRow, tuple[Entry, ...], tuple[LegRecord, ...], _Afterwards]:
         row = await _found(store, transfer_id)
         tasks = [task for task in await store.tasks(_MOST_TASKS) if task.transfer_id == row.id]
-        return row, await store.journal(row.id), tuple(await store.legs(row.id)), tuple(tasks)
+        afterwards = _Afterwards(tasks=tuple(tasks), texts=tuple(await store.texts(row.id)))
+        return row, await store.journal(row.id), tuple(await store.legs(row.id)), afterwards
 
-    row, entries, legs, tasks = with_store(load_config(config), ask)
+    row, entries, legs, afterwards = with_store(load_config(config), ask)
     lines = timeline(row, entries, legs)
     if json:
-        _show_json(row, lines, legs, tasks)
+        _show_json(row, lines, legs, afterwards)
         return
     output.out.print(f"transfer {row.id}, requested {output.local(row.requested_at)}", style="bold")
     output.out.print(f"lead: {row.lead.name or row.lead.id}   bot: {row.bot.name}", markup=False)
@@ -117,8 +123,10 @@ def show(
     output.out.print()
     output.out.print(output.phones(legs))
     output.out.print(f"\noutcome: {output.outcome(row)}", style="bold", markup=False)
-    if tasks:
-        output.out.print(output.task_table(tasks))
+    if afterwards.texts:
+        output.out.print(output.text_table(afterwards.texts))
+    if afterwards.tasks:
+        output.out.print(output.task_table(afterwards.tasks))
 
 
 async def _found(store: Store, given: str) -> TransferRow:
@@ -133,7 +141,7 @@ async def _found(store: Store, given: str) -> TransferRow:
 
 
 def _show_json(
-    row: TransferRow, lines: list[Line], legs: tuple[LegRecord, ...], tasks: tuple[Task, ...]
+    row: TransferRow, lines: list[Line], legs: tuple[LegRecord, ...], afterwards: _Afterwards
 ) -> None:
     whole = TransferWithLegs(**dict(TransferAnswer.of(row)), legs=tuple(LegAnswer.of(leg) for leg in legs))
     story = [
@@ -147,8 +155,12 @@ def _show_json(
         }
         for line in lines
     ]
-    told = [TaskAnswer.of(task).model_dump(mode="json") for task in tasks]
-    output.as_json({**whole.model_dump(mode="json"), "timeline": story, "tasks": told})
+    told = [TaskAnswer.of(task).model_dump(mode="json") for task in afterwards.tasks]
+    texts = [
+        {"to": text.to, "body": text.body, "state": text.state, "last_error": text.last_error}
+        for text in afterwards.texts
+    ]
+    output.as_json({**whole.model_dump(mode="json"), "timeline": story, "texts": texts, "tasks": told})
 
 
 def tasks(config: ConfigOption, limit: LimitOption = 20, json: JsonOption = False) -> None:

@@ -46,8 +46,12 @@ async def test_the_assigned_agent_answers_and_the_bot_hands_over(tmp_path):
         assert leg.fate is LegFate.ANSWERED
         assert leg.answer_delay_s == pytest.approx(0.99)
         assert at.outcomes == 1
+        assert {text.state for text in await at.store.texts(transfer)} == {"queued"}
         texts = await at.store.claim_texts(10, at.clock.now(), 30)
         assert {text.to for text in texts} == {"+15550111", "+15550199"}
+        for text in texts:
+            await at.store.text_sent(text, at.clock.now())
+        assert {text.state for text in await at.store.texts(transfer)} == {"sent"}
 
 
 async def test_nobody_answers_then_the_group_then_a_fallback_accepts(tmp_path):
@@ -157,6 +161,7 @@ async def test_the_bot_is_told_every_phase_and_can_take_up_where_it_left(tmp_pat
             Phase.ENDED,
         ]
         assert [told.phase for told in await at.told(transfer, after=4)] == phases[4:]
+        assert await at.told(transfer, after=6) == []
 
 
 async def test_an_unknown_transfer_has_no_phases(tmp_path):

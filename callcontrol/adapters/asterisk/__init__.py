@@ -1,8 +1,8 @@
 """The switch Asterisk (20 and later), over AMI. Its dialplan is dialplan/asterisk/callcontrol.conf.
 
-`pbx` has the port's verbs, `session` keeps the link up, `link` is one AMI session, `frames` its bytes,
-`ledger` what is known of our channels, `originates` and `dialstrings` what is said to ring a phone,
-`causes` why a leg ended, `checks` whether the switch is ready.
+`pbx` has the port's verbs, `channels` the orders to a single channel, `session` keeps the link up,
+`link` is one AMI session, `frames` its bytes, `ledger` what is known of our channels, `originates` and
+`dialstrings` what is said to ring a phone, `causes` why a leg ended, `checks` whether the switch is ready.
 """
 
 from callcontrol.adapters.asterisk.pbx import AsteriskPbx

@@ -25,7 +25,6 @@ def ring(order: RingOrder, settings: AsteriskSettings, far_end: str) -> Originat
     dial = dial_string(leg.endpoint, settings)
     variables = [
         f"CALLCONTROL_TRANSFER={_id(order.transfer_id)}",
-        f"CALLCONTROL_LEAD={_id(order.lead)}",
         f"CALLCONTROL_ACCEPT_S={math.ceil(order.accept_timeout_s)}",
         "FORWARD_CONTEXT=callcontrol-no-forward",
     ]
@@ -49,8 +48,8 @@ def ring(order: RingOrder, settings: AsteriskSettings, far_end: str) -> Originat
     return fields
 
 
-def announce(lead: ChannelId, sounds: str, channel: ChannelId, far_end: str) -> Originate:
-    """One half joins the lead's bridge, the other plays."""
+def announce(lead: str, sounds: str, channel: ChannelId, far_end: str) -> Originate:
+    """One half joins the bridge of the lead, given by channel name; the other plays."""
     return {
         "Channel": "Local/join@callcontrol-announce/n",
         "ChannelId": channel,

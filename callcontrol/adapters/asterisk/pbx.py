@@ -1,8 +1,6 @@
 """`ports.Pbx` over AMI. Verbs order; the ledger turns what the switch then says into reports.
 
 Sound and the deadlines of waiting channels are the dialplan's; dialplan/README.md is the contract.
-Actions address lead and bot by channel name, legs by the unique id we gave them: Asterisk takes the
-beginning of a unique id for the whole, and ours are all of one length.
 """
 
 import asyncio
@@ -16,10 +14,11 @@ import structlog
 
 from callcontrol.adapters.asterisk import checks, originates
 from callcontrol.adapters.asterisk.causes import ANSWERED_ELSEWHERE, NORMAL_CLEARING
+from callcontrol.adapters.asterisk.channels import Channels
 from callcontrol.adapters.asterisk.dialstrings import dial_string
 from callcontrol.adapters.asterisk.frames import Frame
 from callcontrol.adapters.asterisk.ledger import CallTrack, Ledger, LegTrack, Place
-from callcontrol.adapters.asterisk.link import Fields, RefusedError, Reply, SilenceError
+from callcontrol.adapters.asterisk.link import RefusedError, SilenceError
 from callcontrol.adapters.asterisk.session import Supervisor
 from callcontrol.adapters.asterisk.settings import AsteriskSettings
 from callcontrol.core import events as e
@@ -37,12 +36,10 @@ HOLD_CONTEXTS = ("callcontrol-lead", "callcontrol-transfer", "callcontrol-bot-go
 MAX_FALLBACKS = 9  # extensions of callcontrol-fallback-leg
 MAX_STRINGS = 900  # characters of them all: they travel in one AMI field
 
-_CHANNEL = re.compile(r"[^\x00-\x1f\x7f/][^\x00-\x1f\x7f]{0,199}")
 _GOTO = re.compile(r"([A-Za-z0-9_.-]{1,79}),([A-Za-z0-9_+*#.-]{1,79}),([A-Za-z0-9_]{1,30})")
 _SOUND = re.compile(r"/[A-Za-z0-9_./+-]{1,400}")
 _BOT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9 .,:'_-]+")
-_GONE = ("no such channel", "channel does not exist", "channel not up")
 
 _FAREWELL = {
     Why.ANSWERED_ELSEWHERE: "taken",
@@ -57,11 +54,15 @@ _FAREWELL = {
 _NO_MISSED_CALL = (Why.ANSWERED_ELSEWHERE, Why.TAKEN)
 
 
+_CAUSES_OF_A_SHUTDOWN = ("0", "16")
+
+
 class AsteriskPbx:
     def __init__(self, settings: AsteriskSettings) -> None:
         self._settings = settings
         self._ledger = Ledger()
         self._supervisor = Supervisor(settings, self._ledger, self._event)
+        self._channels = Channels(self._supervisor, self._ledger)
         self._report: Callable[[Report], None] = lambda _: None
         self._tasks: set[asyncio.Task[None]] = set()
         self._published: dict[BotId, str] = {}
@@ -87,8 +88,22 @@ class AsteriskPbx:
     def _event(self, frame: Frame) -> None:
         if frame.get("Event") == "OriginateResponse":
             self._originated(frame)
+            return
+        reports = list(self._ledger.apply(frame))
+        if reports and frame.get("Event") == "Hangup" and frame.get("Cause") in _CAUSES_OF_A_SHUTDOWN:
+            self._spawn(self._tell_unless_shutting_down(reports))
         else:
-            for report in self._ledger.apply(frame):
+            for report in reports:
+                self._tell(report)
+
+    async def _tell_unless_shutting_down(self, reports: Sequence[Report]) -> None:
+        """A switch that shuts down hangs every channel up first, as if each had left by itself.
+
+        It answers no action from then on. Whatever the reason, the next survey tells who is gone.
+        """
+        with contextlib.suppress(PortError):
+            await self._channels.act("Ping", {})
+            for report in reports:
                 self._tell(report)
 
     def _originated(self, frame: Frame) -> None:
@@ -116,19 +131,22 @@ class AsteriskPbx:
     # --- calls
 
     async def locate(self, channel: str) -> Call:
-        row = await self._status(channel)
+        row = await self._channels.status(channel)
         lead, bridge = ChannelId(row["Uniqueid"]), row.get("BridgeID", "")
         self._ledger.locate(lead, Place(row["Channel"], bridge))
-        others = [mate for mate in await self._members(bridge) if mate != lead]
+        mates = await self._channels.members(bridge)
+        others = [mate for mate in mates if mate != lead]
         if len(others) > 1:
             raise PortError(
                 f"{len(others)} others share the lead's bridge: no telling the bot", retryable=False
             )
+        for bot in others:
+            self._ledger.locate(bot, Place(mates[bot], bridge))
         return Call(lead=lead, bot=others[0] if others else None, pbx_started=self._supervisor.pbx_started)
 
     def watch(self, transfer_id: TransferId, call: Call) -> None:
         if self._ledger.watch(transfer_id, call) and self.linked:
-            self._spawn(self._set(call.lead, "CALLCONTROL_TRANSFER", transfer_id))
+            self._spawn(self._channels.set(call.lead, "CALLCONTROL_TRANSFER", transfer_id))
 
     def watch_leg(self, transfer_id: TransferId, call: Call, leg: Leg) -> None:
         self._ledger.add_leg(LegTrack(leg.id, transfer_id, call.lead))
@@ -141,12 +159,12 @@ class AsteriskPbx:
 
     async def _let_go(self, call: CallTrack, lead: str) -> None:
         """A lead that our dialplan still holds has nobody left to wait for."""
-        await self._on_channel(lead, "Setvar", {"Variable": "CALLCONTROL_TRANSFER", "Value": ""})
+        await self._channels.order(lead, "Setvar", {"Variable": "CALLCONTROL_TRANSFER", "Value": ""})
         if call.joined:
-            await self._on_channel(lead, "Setvar", {"Variable": "CALLCONTROL_CONNECTED", "Value": "1"})
-        row = await self._status(lead)
+            await self._channels.order(lead, "Setvar", {"Variable": "CALLCONTROL_CONNECTED", "Value": "1"})
+        row = await self._channels.status(lead)
         if row.get("Context") == "callcontrol-lead" and not row.get("BridgeID"):
-            await self._redirect(lead, "callcontrol-lead", "connected" if call.joined else "missed")
+            await self._channels.redirect(lead, "callcontrol-lead", "connected" if call.joined else "missed")
 
     # --- legs
 
@@ -155,7 +173,7 @@ class AsteriskPbx:
         leg = LegTrack(order.leg.id, order.transfer_id, order.lead, dialled=str(fields["Channel"]))
         self._ledger.add_leg(leg)
         try:
-            await self._act("Originate", fields)
+            await self._channels.act("Originate", fields)
         except RefusedError:
             self._ledger.drop(leg.id)
             raise
@@ -170,7 +188,7 @@ class AsteriskPbx:
             return
         cause = ANSWERED_ELSEWHERE if why in _NO_MISSED_CALL else NORMAL_CLEARING
         deadline = asyncio.get_running_loop().time() + CHANNEL_WITHIN_S
-        while not await self._hung_up(channel, cause):
+        while not await self._channels.hang_up(channel, cause):
             # An Originate was accepted, but its channel is not made yet: it would ring on.
             if channel not in self._ledger.legs or asyncio.get_running_loop().time() > deadline:
                 self._no_channel(channel)
@@ -184,19 +202,19 @@ class AsteriskPbx:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(leg.running.wait(), RUNNING_WITHIN_S)
             try:
-                await self._redirect(channel, "callcontrol-bye", _FAREWELL[why])
+                await self._channels.redirect(channel, "callcontrol-bye", _FAREWELL[why])
             except ChannelUnknownError:
                 return
             except RefusedError as error:
                 log.warning("a leg is hung up without a word", leg=channel, said=error.said)
             else:
                 return
-        await self._hung_up(channel, NORMAL_CLEARING)
+        await self._channels.hang_up(channel, NORMAL_CLEARING)
 
     async def brief(self, channel: ChannelId, sound: Path) -> None:
         await asyncio.gather(
-            self._set(channel, "CALLCONTROL_SOUND", _sound(sound)),
-            self._redirect(channel, "callcontrol-leg", "brief"),
+            self._channels.set(channel, "CALLCONTROL_SOUND", _sound(sound)),
+            self._channels.redirect(channel, "callcontrol-leg", "brief"),
         )
 
     # --- joining and handing off
@@ -205,22 +223,25 @@ class AsteriskPbx:
         leg = self._ledger.legs.get(channel)
         if leg is not None and self._ledger.together(leg):
             self._tell(e.Joined(channel=channel))
-        elif await self._is_bridged(lead):
-            await self._redirect(channel, "callcontrol-leg", "join")
+        elif await self._channels.is_bridged(lead):
+            await asyncio.gather(
+                self._channels.set(channel, "CALLCONTROL_LEAD", self._channels.address(lead)),
+                self._channels.redirect(channel, "callcontrol-leg", "join"),
+            )
         else:
             await asyncio.gather(
-                self._set(channel, "TIMEOUT(absolute)", "0"),
-                self._set(lead, "CALLCONTROL_AGENT", channel),
-                self._redirect(lead, "callcontrol-lead", "join"),
+                self._channels.set(channel, "TIMEOUT(absolute)", "0"),
+                self._channels.set(lead, "CALLCONTROL_AGENT", channel),
+                self._channels.redirect(lead, "callcontrol-lead", "join"),
             )
 
     async def announce(self, transfer_id: TransferId, lead: ChannelId, sounds: Sequence[Path]) -> None:
         channel = ChannelId(str(uuid.uuid4()))
         files = "&".join(_sound(sound) for sound in sounds)
-        fields = originates.announce(lead, files, channel, str(uuid.uuid4()))
+        fields = originates.announce(self._channels.address(lead), files, channel, str(uuid.uuid4()))
         self._ledger.announce(transfer_id, lead, channel)
         try:
-            await self._act("Originate", fields)
+            await self._channels.act("Originate", fields)
         except PortError:
             self._ledger.silence(channel)
             raise
@@ -229,38 +250,41 @@ class AsteriskPbx:
         """An agent has left: what was being said to him stops, and is not reported as said."""
         for channel in self._ledger.unheard():
             self._ledger.silence(channel)
-            self._spawn(self._hung_up(channel, NORMAL_CLEARING))
+            self._spawn(self._channels.hang_up(channel, NORMAL_CLEARING))
 
     async def release_bot(self, channel: ChannelId) -> None:
         self._mark_connected(channel, handoff_over=True)
-        await self._hung_up(channel, NORMAL_CLEARING)
+        await self._channels.hang_up(channel, NORMAL_CLEARING)
 
     def _mark_connected(self, channel: ChannelId, *, handoff_over: bool) -> None:
         """From here on an agent who hangs up ends the call: the dialplan must not hold the lead then."""
         lead = self._ledger.connected(channel, handoff_over=handoff_over)
         if lead is not None:
-            self._spawn(self._set(lead, "CALLCONTROL_CONNECTED", "1"))
+            self._spawn(self._channels.set(lead, "CALLCONTROL_CONNECTED", "1"))
 
     async def return_lead(self, lead: ChannelId, goto: str) -> None:
         if goto:
             place = _GOTO.fullmatch(goto)
             if place is None:
                 raise PortError(f"{goto!r} is no context,extension,priority", retryable=False)
-            await self._redirect(lead, place[1], place[2], place[3])
+            await self._channels.redirect(lead, place[1], place[2], place[3])
             return
-        row = await self._status(self._address(lead))
+        row = await self._channels.status(self._channels.address(lead))
         if row.get("Context") in HOLD_CONTEXTS:
-            await self._redirect(lead, "callcontrol-lead", "missed")
+            await self._channels.redirect(lead, "callcontrol-lead", "missed")
 
     # --- the dialplan's questions
 
     async def acknowledge(self, channel: ChannelId, transfer_id: TransferId | None, why: str) -> None:
         """In this order: the dialplan waits for the second."""
         if transfer_id is not None:
-            said, ack = self._set(channel, "CALLCONTROL_TRANSFER", transfer_id), "accepted"
+            said, ack = self._channels.set(channel, "CALLCONTROL_TRANSFER", transfer_id), "accepted"
         else:
-            said, ack = self._set(channel, "CALLCONTROL_WHY", _NOT_PLAIN.sub(" ", why)[:200]), "refused"
-        await asyncio.gather(said, self._set(channel, "CALLCONTROL_ACK", ack))
+            said, ack = (
+                self._channels.set(channel, "CALLCONTROL_WHY", _NOT_PLAIN.sub(" ", why)[:200]),
+                "refused",
+            )
+        await asyncio.gather(said, self._channels.set(channel, "CALLCONTROL_ACK", ack))
 
     async def publish_fallbacks(self, bot_id: BotId, endpoints: Sequence[Endpoint]) -> None:
         if not _BOT_ID.fullmatch(bot_id):
@@ -274,75 +298,10 @@ class AsteriskPbx:
         news = {bot_id: f"{self._supervisor.pbx_started} {kept}"}
         if news.items() <= self._published.items():
             return
-        await self._act("Originate", originates.publish(bot_id, "&".join(kept)))
+        await self._channels.act("Originate", originates.publish(bot_id, "&".join(kept)))
         self._published |= news
 
     # --- small things
-
-    async def _act(self, name: str, fields: Fields, *, many: bool = False) -> Reply:
-        return await self._supervisor.act(name, fields, many=many)
-
-    def _address(self, channel: ChannelId | str) -> str:
-        """Its name where we know it: names are compared whole."""
-        place = self._ledger.places.get(ChannelId(channel))
-        return place.name if place is not None and place.name else channel
-
-    async def _on_channel(self, channel: ChannelId | str, name: str, fields: dict[str, str]) -> Reply:
-        """Raises ChannelUnknownError, and PortError for what else was refused."""
-        try:
-            return await self._act(name, {"Channel": self._address(channel), **fields})
-        except RefusedError as error:
-            if any(words in error.said.lower() for words in _GONE):
-                raise ChannelUnknownError(channel) from None
-            raise
-
-    async def _set(self, channel: ChannelId, variable: str, value: str) -> None:
-        await self._on_channel(channel, "Setvar", {"Variable": variable, "Value": value})
-
-    async def _redirect(
-        self, channel: ChannelId | str, context: str, exten: str, priority: str = "1"
-    ) -> None:
-        place = {"Context": context, "Exten": exten, "Priority": priority}
-        await self._on_channel(channel, "Redirect", place)
-
-    async def _hung_up(self, channel: ChannelId, cause: int) -> bool:
-        """False where there is no such channel."""
-        try:
-            await self._on_channel(channel, "Hangup", {"Cause": str(cause)})
-        except ChannelUnknownError:
-            return False
-        return True
-
-    async def _status(self, channel: str) -> Frame:
-        """One channel, by name or unique id. Raises ChannelUnknownError."""
-        if not _CHANNEL.fullmatch(channel):
-            raise ChannelUnknownError(channel)
-        try:
-            rows = (await self._act("Status", {"Channel": channel}, many=True)).rows
-        except RefusedError:
-            rows = ()
-        for row in rows:
-            if channel.lower() in (row.get("Uniqueid", "").lower(), row.get("Channel", "").lower()):
-                return row
-        raise ChannelUnknownError(channel)
-
-    async def _is_bridged(self, lead: ChannelId) -> bool:
-        """Known from events where it is; asked again where it is not: moving a lead can't be undone."""
-        place = self._ledger.places.get(lead)
-        if place is None or not place.bridge:
-            row = await self._status(self._address(lead))
-            place = Place(row["Channel"], row.get("BridgeID", ""))
-            self._ledger.locate(lead, place)
-        return bool(place.bridge)
-
-    async def _members(self, bridge: str) -> list[ChannelId]:
-        if not bridge:
-            return []
-        try:
-            reply = await self._act("BridgeInfo", {"BridgeUniqueid": bridge}, many=True)
-        except RefusedError:
-            return []  # it has just been dissolved
-        return [ChannelId(row["Uniqueid"]) for row in reply.rows if "Uniqueid" in row]
 
     def _spawn(self, work: Coroutine[None, None, object]) -> None:
         """In the background, where nobody waits for the answer."""

@@ -8,7 +8,7 @@ from sqlalchemy import BindParameter, Connection, Integer, bindparam, exists, se
 
 from callcontrol.adapters.sql import schema as s
 from callcontrol.core.model import TransferId
-from callcontrol.ports import Text
+from callcontrol.ports import Text, TextStatus
 
 # Written into the statement, not bound: else no database sees that the partial indexes fit.
 _UNSENT: BindParameter[Any] = bindparam("unsent", ("queued", "claimed"), expanding=True, literal_execute=True)
@@ -37,6 +37,23 @@ _FAILED = update(s.outbox).where(
     s.outbox.c.state == "claimed",
     s.outbox.c.attempts == bindparam("attempt"),
 )
+
+
+_OF_TRANSFER = select(s.outbox).where(s.outbox.c.transfer_id == bindparam("transfer")).order_by(s.outbox.c.id)
+
+
+def of_transfer(connection: Connection, transfer_id: TransferId) -> tuple[TextStatus, ...]:
+    return tuple(
+        TextStatus(
+            to=row.to,
+            body=row.body,
+            state=row.state,
+            attempts=row.attempts,
+            sent_at=row.sent_at,
+            last_error=row.last_error,
+        )
+        for row in connection.execute(_OF_TRANSFER, {"transfer": transfer_id})
+    )
 
 
 def claim(connection: Connection, limit: int, now: datetime, lease_s: float) -> Sequence[Text]:

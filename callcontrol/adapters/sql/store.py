@@ -41,6 +41,7 @@ from callcontrol.ports import (
     StoreError,
     Task,
     Text,
+    TextStatus,
     TransferRow,
     Transition,
 )
@@ -144,6 +145,9 @@ class SqlStore:
 
     async def tasks(self, limit: int) -> Sequence[Task]:
         return await self._runner.read(tasks.newest, limit)
+
+    async def texts(self, transfer_id: TransferId) -> Sequence[TextStatus]:
+        return await self._runner.read(outbox.of_transfer, transfer_id)
 
     async def claim_texts(self, limit: int, now: datetime, lease_s: float) -> Sequence[Text]:
         return await self._runner.write(outbox.claim, limit, now, lease_s)

@@ -296,10 +296,3 @@ async def test_the_published_numbers_stand_in_the_database(desk: Desk, lab: Lab)
     written = await published(desk, desktop, number(lab, "mobile1"), desktop)
     assert written == f"PJSIP/alice&PJSIP/{lab.phone('mobile1').number}@trunk"
     assert await published(desk) == ""
-
-
-async def test_an_abandoned_leg_in_every_wait_of_ours_ends_by_itself(desk: Desk, lab: Lab):
-    leg = await desk.ring("alice")
-    await desk.saw(e.LegAccepted, leg.id)
-    await desk.is_at(leg.id, "callcontrol-bye", "failed", within_s=45)
-    await desk.saw(e.LegEnded, leg.id, within_s=8)

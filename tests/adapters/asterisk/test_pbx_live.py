@@ -206,12 +206,17 @@ async def test_a_voicemail_never_accepts(desk: Desk, lab: Lab):
     assert not desk.has_seen(e.LegAccepted)
 
 
-async def test_silence_is_asked_three_times_and_is_no_consent(desk: Desk, lab: Lab):
+async def test_every_wait_of_ours_ends_by_itself(desk: Desk, lab: Lab):
+    """Nobody gives another order: one has accepted and is not joined, one is silent when asked."""
     before = time.monotonic()
-    leg = await desk.ring("mobile1", by=AcceptBy.KEY, accept_timeout_s=60)
-    await desk.saw(e.LegEnded, leg.id, within_s=40)
-    assert 15 < time.monotonic() - before < 35
-    assert not desk.has_seen(e.LegAccepted)
+    accepted = await desk.ring("alice")
+    silent = await desk.ring("mobile1", by=AcceptBy.KEY, accept_timeout_s=60)
+    await desk.saw(e.LegAnswered, silent.id)
+    await desk.saw(e.LegEnded, silent.id, within_s=40)
+    assert 15 < time.monotonic() - before < 35, "asked three times"
+    assert not desk.has_seen(e.LegAccepted, silent.id), "silence is no consent"
+    await desk.is_at(accepted.id, "callcontrol-bye", "failed", within_s=20)
+    await desk.saw(e.LegEnded, accepted.id, within_s=8)
 
 
 async def test_an_unknown_channel_is_no_call(desk: Desk):

@@ -11,7 +11,7 @@ from callcontrol.core import events as e
 from callcontrol.core.events import Doing, Why
 from callcontrol.core.model import AcceptBy, Call, ChannelId, Endpoint, EndpointKind, Leg, TransferId
 from callcontrol.ports import CallerId, ChannelUnknownError, LinkDown, LinkUp, PortError, Report, RingOrder
-from tests.adapters.asterisk.scripted import ScriptedAsterisk, frame, refused, rows, scripted, success
+from tests.adapters.asterisk.scripted import Answer, ScriptedAsterisk, frame, refused, rows, scripted, success
 from tests.adapters.asterisk.test_link import QUICK, until
 
 LEAD, BOT, LEG = ChannelId("1700000000.1"), ChannelId("1700000000.2"), ChannelId("a" * 36)
@@ -65,7 +65,7 @@ def row(channel: str, *, bridge: str = "", place: str = "from-trunk,1", state: s
     return "\r\n".join(["Event: CoreShowChannel", *lines])
 
 
-def lists(*items: str) -> object:
+def lists(*items: str) -> Answer:
     return lambda action: rows(action, "CoreShowChannelsComplete", *items)
 
 
@@ -235,7 +235,6 @@ async def test_a_ring_order_says_this_and_nothing_else(asterisk: ScriptedAsteris
         "Variable": "\n".join(
             [
                 f"CALLCONTROL_TRANSFER={TRANSFER}",
-                f"CALLCONTROL_LEAD={LEAD}",
                 "CALLCONTROL_ACCEPT_S=20",
                 "FORWARD_CONTEXT=callcontrol-no-forward",
             ]
@@ -243,11 +242,44 @@ async def test_a_ring_order_says_this_and_nothing_else(asterisk: ScriptedAsteris
     }
 
 
-@pytest.mark.parametrize("channel", ["1.1,X=1", "", "1.1\r\nX: 1", "x" * 200])
-async def test_an_id_that_would_be_another_variable_is_refused(daemon: Daemon, channel: str):
+# --- finding channels
+
+
+def status(*channels: str) -> Answer:
+    """Answers like Asterisk: to a unique id with the first channel whose id begins like it."""
+
+    def answer(action: dict[str, str]) -> str:
+        asked = action.get("Channel", "")
+        alike = [each for each in channels if each.startswith(asked)]
+        found = alike[:1] if asked else alike
+        if not found:
+            return refused(action, "No such channel")
+        items = [
+            f"Event: Status\r\nChannel: PJSIP/x-{each}\r\nUniqueid: {each}\r\nBridgeID: b1" for each in found
+        ]
+        return rows(action, "StatusComplete", *items)
+
+    return answer
+
+
+async def test_a_channel_whose_id_only_begins_alike_is_not_taken_for_it(
+    asterisk: ScriptedAsterisk, daemon: Daemon
+):
     await daemon.saw(LinkUp)
-    with pytest.raises(PortError, match="no id"):
-        await daemon.pbx.ring(replace(order(), lead=ChannelId(channel)))
+    asterisk.answers["Status"] = status(f"{LEAD}5", LEAD, f"{LEAD}6")
+    members = [
+        f"Event: BridgeInfoChannel\r\nChannel: PJSIP/x-{each}\r\nUniqueid: {each}" for each in (LEAD, BOT)
+    ]
+    asterisk.answers["BridgeInfo"] = lambda action: rows(action, "BridgeInfoComplete", *members)
+    located = await daemon.pbx.locate(LEAD)
+    assert (located.lead, located.bot) == (LEAD, BOT)
+    daemon.pbx.watch(TRANSFER, located)
+    await daemon.pbx.release_bot(BOT)
+    assert (await asterisk.saw("Hangup"))["Channel"] == f"PJSIP/x-{BOT}", (
+        "by its name, which is compared whole"
+    )
+    with pytest.raises(ChannelUnknownError):
+        await daemon.pbx.locate("1700000000")
 
 
 # --- verbs whose answer is bad news
