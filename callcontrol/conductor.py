@@ -10,12 +10,13 @@ import contextlib
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import structlog
 
 from callcontrol.core import cleaning
 from callcontrol.core import events as e
-from callcontrol.core.model import Call, ChannelId, LegRecord, Step, TransferId
+from callcontrol.core.model import Call, ChannelId, LegRecord, TransferId
 from callcontrol.core.transfer import State, Transfer
 from callcontrol.narration import Narration
 from callcontrol.overview import Overview
@@ -32,7 +33,7 @@ from callcontrol.ports import (
     Timer,
     TransferRow,
 )
-from callcontrol.turn import FirstTurn, resolved, transition
+from callcontrol.turn import FirstTurn, decide, transition
 
 log = structlog.get_logger(__name__)
 
@@ -243,8 +244,8 @@ class Conductor:
                     self.narration.tell(command, now)
                 case e.Finish():
                     self._log.info("transfer has its outcome", outcome=type(command.outcome).__name__)
-                case e.ResolveNextAttempt(step=step):
-                    self._spawn(self._resolve(step))
+                case e.ResolveNextAttempt():
+                    self._spawn(self._resolve(command))
                 case e.Ring():
                     self._watch_leg(command.leg.id)
                     self._spawn(self._ring(command))
@@ -278,19 +279,26 @@ class Conductor:
         except PortError as error:
             self._log.warning("the switch refused an order", error=str(error))
 
-    async def _resolve(self, step: Step) -> None:
-        row, clock = self._row, self._ports.clock
+    async def _resolve(self, ask: e.ResolveNextAttempt) -> None:
+        row, ports = self._row, self._ports
         for wait in STORE_RETRY_S[:RESOLVE_TRIES]:
+            now = ports.clock.now()
+            choose = partial(
+                decide,
+                ask,
+                row.bot,
+                so_far=self._machine.so_far(self.id),
+                now=now,
+                lines=ports.pbx.line,
+            )
             try:
-                facts = await self._ports.store.routing_facts(row.bot, row.lead, step, clock.now())
-                break
+                self.post(await ports.store.resolve(row, choose, now))
+                return
             except PortError as error:
                 self._log.error("the database did not say whom to ring", error=str(error))
                 await asyncio.sleep(wait)
-        else:
-            self.post(e.AttemptResolved(step=step, legs=(), because="the database was away"))
-            return
-        self.post(resolved(row, step, facts, tried=self._machine.tried(), now=clock.now()))
+        away = "the database was away"
+        self.post(e.AttemptResolved(step=ask.step, ask=ask.ask, legs=(), because=away))
 
     async def _ring(self, command: e.Ring) -> None:
         row = self._row

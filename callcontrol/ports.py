@@ -7,10 +7,11 @@ said nothing for 5 s; what came of it arrives as an event.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from callcontrol.core.events import ChannelEvent, Event, Survey, TransferRequested, Why
+from callcontrol.core.events import AttemptResolved, ChannelEvent, Event, Survey, TransferRequested, Why
 from callcontrol.core.followup import FollowUp
 from callcontrol.core.model import (
     Agent,
@@ -18,6 +19,7 @@ from callcontrol.core.model import (
     Bot,
     BotId,
     Call,
+    Candidate,
     ChannelId,
     Directory,
     Endpoint,
@@ -25,10 +27,15 @@ from callcontrol.core.model import (
     LeadId,
     Leg,
     LegRecord,
+    LineState,
     Outcome,
     Step,
     TransferId,
 )
+from callcontrol.core.routing import RoutingFacts
+from callcontrol.core.standing import StandingChange
+
+T = TypeVar("T")
 
 
 class PortError(Exception):
@@ -114,7 +121,34 @@ class LinkDown:
     why: str
 
 
-Report = ChannelEvent | TransferAsked | HandoffDone | LinkUp | LinkDown
+class AgentWish(StrEnum):
+    AVAILABLE = "available"
+    UNAVAILABLE = "unavailable"
+    STATUS = "status"
+    REST = "rest"
+
+
+class AgentState(StrEnum):
+    """What an agent's lamp shows, and what a feature code says."""
+
+    AVAILABLE = "available"
+    UNAVAILABLE = "unavailable"  # switched off by hand
+    RESTING = "resting"
+    OFF_DUTY = "off_duty"  # available, and outside their hours
+    UNKNOWN = "unknown"  # no such agent
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AgentAsked:
+    """An agent dialled a feature code. The phone waits for `Pbx.answer_agent`, about 2 s."""
+
+    channel: ChannelId
+    address: str  # the phone's extension
+    wish: AgentWish
+    minutes: int = 0  # for REST
+
+
+Report = ChannelEvent | TransferAsked | HandoffDone | AgentAsked | LinkUp | LinkDown
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -189,6 +223,18 @@ class Pbx(Protocol):
         """Leave with the switch whom to ring when no daemon answers."""
         ...
 
+    def line(self, endpoint: Endpoint) -> LineState:
+        """The phone's state as last heard; kept live, and asked anew after a lost link."""
+        ...
+
+    async def show(self, agent_id: AgentId, state: AgentState) -> None:
+        """Set the agent's lamp."""
+        ...
+
+    async def answer_agent(self, channel: ChannelId, state: AgentState) -> None:
+        """Answer an AgentAsked: the phone says the state."""
+        ...
+
     async def check(self, agents: Sequence[Agent]) -> Sequence[Finding]:
         """Look at the link, the privileges, the dialplan and every agent's endpoints."""
         ...
@@ -243,6 +289,7 @@ class Request:
     channel: str  # the lead's channel, by unique id or name
     summary: str
     key: str  # idempotency key; a random one where the asker gave none
+    hold_id: str = ""  # a reservation of agents made before, taken over
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -278,21 +325,15 @@ class Transition:
     transfer_id: TransferId
     entries: tuple[Entry, ...]
     legs: tuple[LegRecord, ...]  # those that changed
+    standings: tuple[StandingChange, ...] = ()  # what that means for their agents
     outcome: Outcome | None = None
     follow_up: FollowUp | None = None
     closed: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RoutingFacts:
-    """What the database knows that an attempt depends on."""
-
-    agents: tuple[Agent, ...]  # those the step is about, in the pool's order
-    because: str  # for people: which rule, which pool
-
-
 FactsOf = Callable[[Step], RoutingFacts]
 First = Callable[[TransferRow, FactsOf], Transition]
+Decide = Callable[[FactsOf], AttemptResolved]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -380,7 +421,34 @@ class Store(Protocol):
         """
         ...
 
-    async def routing_facts(self, bot: Bot, lead: Lead, step: Step, now: datetime) -> RoutingFacts: ...
+    async def resolve(self, row: TransferRow, decide: Decide, now: datetime) -> AttemptResolved:
+        """Have `decide` choose by the facts of now, and reserve the agents it rings for the transfer.
+
+        One transaction; `decide` is called from any thread, and again where that is tried again.
+        """
+        ...
+
+    async def consult(
+        self, bot_id: BotId, lead: LeadId | NewLead, look: Callable[[Bot, Lead, FactsOf], T], now: datetime
+    ) -> T:
+        """Look at the facts of `now`, changing nothing. Raises UnknownError."""
+        ...
+
+    async def candidates(self) -> Sequence[Candidate]:
+        """Every agent of the directory with their standing."""
+        ...
+
+    async def agent_at(self, address: str) -> Candidate:
+        """Whose extension that is. Raises UnknownError."""
+        ...
+
+    async def rest(self, agent_id: AgentId, until: datetime | None, why: str) -> None:
+        """Let an agent rest, or return (no `until`), strikes forgotten. Raises UnknownError."""
+        ...
+
+    async def hold(self, hold_id: str, agent_ids: Sequence[AgentId], until: datetime) -> Sequence[AgentId]:
+        """Reserve agents for a transfer that is about to be asked for; those that were free."""
+        ...
 
     async def record(self, transition: Transition) -> None:
         """Append to the journal, with everything that goes with it. Safe to repeat."""

@@ -150,7 +150,8 @@ class Switchboard:
         transfer_id = TransferId(str(uuid.uuid4()))
         conductor = self._new_conductor(transfer_id, call)
         self._ports.pbx.watch(transfer_id, call)
-        first = FirstTurn(e.TransferRequested(call=call, settings=settings), self._ports.clock.now())
+        asked = e.TransferRequested(call=call, settings=settings)
+        first = FirstTurn(asked, self._ports.clock.now(), self._ports.pbx.line)
         try:
             row = await self._ports.store.open(transfer_id, request, first.asked, first.now, first)
         except BaseException:

@@ -2,15 +2,16 @@
 
 import uuid
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from callcontrol.core import events as e
-from callcontrol.core import routing
+from callcontrol.core import routing, standing
+from callcontrol.core.availability import Lines
 from callcontrol.core.followup import follow_up
-from callcontrol.core.model import AgentId, Bot, ChannelId, LegRecord, Step
+from callcontrol.core.model import Bot, ChannelId, LegRecord, SoFar
 from callcontrol.core.transfer import Transfer
-from callcontrol.ports import Entry, FactsOf, RoutingFacts, TransferRow, Transition
+from callcontrol.ports import Entry, FactsOf, TransferRow, Transition
 
 
 def settings_of(bot: Bot) -> e.Settings:
@@ -25,17 +26,18 @@ def settings_of(bot: Bot) -> e.Settings:
     )
 
 
-def resolved(
-    row: TransferRow, step: Step, facts: RoutingFacts, *, tried: Collection[AgentId], now: datetime
+def decide(
+    ask: e.ResolveNextAttempt, bot: Bot, facts_of: FactsOf, so_far: SoFar, *, now: datetime, lines: Lines
 ) -> e.AttemptResolved:
-    """Whom the step rings now."""
+    """Whom the step rings now. The one place where that is decided, for real calls and for `explain`."""
     return routing.resolve(
-        step,
-        bot=row.bot,
-        agents=facts.agents,
-        because=facts.because,
-        tried=tried,
+        ask.step,
+        ask=ask.ask,
+        bot=bot,
+        facts=facts_of(ask.step),
+        so_far=so_far,
         now=now,
+        lines=lines,
         new_id=_new_channel_id,
     )
 
@@ -55,11 +57,12 @@ def transition(
         now = entries[-1].at
         what_follows = follow_up(finish.outcome, lead=row.lead, bot=row.bot, assigned=row.assigned, now=now)
         warnings = tuple(what_follows.warnings)
-    records = (leg.record for leg in machine.legs.values())
+    records = [leg.record for leg in machine.legs.values()]
     written = Transition(
         transfer_id=row.id,
         entries=tuple(entries),
         legs=tuple(record for record in records if known.get(record.leg.id) != record),
+        standings=standing.changes(known.values(), records, entries[-1].at),
         outcome=finish.outcome if finish else None,
         follow_up=what_follows,
         closed=machine.closed,
@@ -75,8 +78,9 @@ class FirstTurn:
     the conductor then takes the last decision over.
     """
 
-    def __init__(self, asked: e.TransferRequested, now: datetime) -> None:
+    def __init__(self, asked: e.TransferRequested, now: datetime, lines: Lines) -> None:
         self.asked = asked
+        self.lines = lines
         self.now = now
         self.machine = Transfer()
         self.commands: list[e.Command] = []
@@ -91,8 +95,8 @@ class FirstTurn:
             self.entries.append(Entry(seq=len(self.entries) + 1, at=self.now, event=event))
             for command in self.machine.receive(event, self.now):
                 if isinstance(command, e.ResolveNextAttempt):
-                    step, tried = command.step, self.machine.tried()
-                    events.append(resolved(row, step, facts_of(step), tried=tried, now=self.now))
+                    so_far = self.machine.so_far(row.id)
+                    events.append(decide(command, row.bot, facts_of, so_far, now=self.now, lines=self.lines))
                 else:
                     self.commands.append(command)
         written, self.warnings = transition(row, self.machine, self.entries, self.commands, {})

@@ -72,7 +72,8 @@ def _schedule(agent: Agent, now: datetime) -> TermValue:
 
 def _line(agent: Agent, lines: Lines, rung: Collection[Endpoint]) -> TermValue:
     """A phone in use means that the agent is, unless it is this transfer that rings it; a phone that is
-    off leaves the others."""
+    off leaves the others.
+    """
     states = [(endpoint, lines(endpoint)) for endpoint in agent.endpoints]
     told = ", ".join(f"{endpoint.address} {state.value}" for endpoint, state in states)
     busy = any(state in BUSY for endpoint, state in states if endpoint not in rung)

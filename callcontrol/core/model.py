@@ -358,6 +358,15 @@ class Call:
     pbx_started: str  # the switch's own start-up stamp: another one means these channels are gone
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SoFar:
+    """What a transfer has rung already."""
+
+    transfer: TransferId | None = None  # none: nobody asks for real
+    rung: frozenset[Endpoint] = frozenset()
+    declined: frozenset[AgentId] = frozenset()
+
+
 class LegFate(StrEnum):
     """What became of a leg."""
 

@@ -18,9 +18,9 @@ from callcontrol.core.model import (
     Pool,
     PoolOrder,
     RuleVerdict,
+    SoFar,
     Step,
     StepKind,
-    TransferId,
 )
 
 _AGENT_STEPS = {
@@ -40,15 +40,6 @@ class RoutingFacts:
     pool: Pool | None = None  # none: the assigned agent, or everybody
     rules: tuple[RuleVerdict, ...] = ()
     last_agent_id: AgentId | None = None  # who last spoke with this lead
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SoFar:
-    """What a transfer has rung already."""
-
-    transfer: TransferId | None = None  # none: nobody asks for real
-    rung: frozenset[Endpoint] = frozenset()
-    declined: frozenset[AgentId] = frozenset()
 
 
 def plan(bot: Bot) -> tuple[Step, ...]:

@@ -28,7 +28,9 @@ class StandingChange:
     at: datetime
 
 
-def changes(before: Iterable[LegRecord], after: Iterable[LegRecord], at: datetime) -> tuple[StandingChange, ...]:
+def changes(
+    before: Iterable[LegRecord], after: Iterable[LegRecord], at: datetime
+) -> tuple[StandingChange, ...]:
     """What a turn of the transfer, from these legs to those, means for its agents."""
     was = _by_agent(before)
     told = []

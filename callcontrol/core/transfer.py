@@ -36,6 +36,7 @@ from callcontrol.core.model import (
     Missed,
     MissedBecause,
     Outcome,
+    SoFar,
     Step,
     StepKind,
     TransferId,
