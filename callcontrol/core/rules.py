@@ -8,7 +8,6 @@ from datetime import datetime
 from callcontrol.core import schedule
 from callcontrol.core.model import (
     All,
-    AnyOf,
     Bot,
     Compare,
     Condition,
@@ -61,64 +60,54 @@ def verdicts(rules: Iterable[Rule], facts: Facts) -> tuple[RuleVerdict, ...]:
 
 
 def holds(condition: Condition, facts: Facts) -> bool:
-    match condition:
-        case Compare():
-            return _compare(condition, facts)
-        case During(windows=windows, zone=zone):
-            return schedule.inside(windows, zone, facts.now)
-        case All(conditions=conditions):
-            return all(holds(part, facts) for part in conditions)
-        case AnyOf(conditions=conditions):
-            return any(holds(part, facts) for part in conditions)
+    if isinstance(condition, Compare):
+        return _compare(condition, facts)
+    if isinstance(condition, During):
+        return schedule.inside(condition.windows, condition.zone, facts.now)
+    parts = (holds(part, facts) for part in condition.conditions)
+    return all(parts) if isinstance(condition, All) else any(parts)
 
 
 def why_not(condition: Condition, facts: Facts) -> str:
     """What speaks against it, for people; empty where it holds."""
     if holds(condition, facts):
         return ""
-    match condition:
-        case Compare(fact=fact, operator=operator, values=values):
-            given = facts.values.get(fact)
-            wanted = f"{operator.value.replace('_', ' ')} {', '.join(values)}".strip()
-            return f"{fact} is {given or 'absent'}, not: {wanted}"
-        case During(zone=zone):
-            return f"not at {facts.now.astimezone(zone):%a %H:%M} {zone}"
-        case All(conditions=conditions):
-            return next(why for part in conditions if (why := why_not(part, facts)))
-        case AnyOf(conditions=conditions):
-            return "none of: " + "; ".join(why_not(part, facts) for part in conditions)
+    if isinstance(condition, Compare):
+        given = facts.values.get(condition.fact)
+        wanted = f"{condition.operator.value.replace('_', ' ')} {', '.join(condition.values)}".strip()
+        return f"{condition.fact} is {given or 'absent'}, not: {wanted}"
+    if isinstance(condition, During):
+        return f"not at {facts.now.astimezone(condition.zone):%a %H:%M} {condition.zone}"
+    against = (why for part in condition.conditions if (why := why_not(part, facts)))
+    return next(against) if isinstance(condition, All) else "none of: " + "; ".join(against)
 
 
 def _compare(condition: Compare, facts: Facts) -> bool:
     value = facts.values.get(condition.fact)
-    match condition.operator:
-        case Operator.PRESENT:
-            return value is not None
-        case Operator.ABSENT:
-            return value is None
-        case Operator.IS_NOT:
-            return value is None or value not in condition.values
-    if value is None:
-        return False
-    match condition.operator:
-        case Operator.IS:
-            return value in condition.values
-        case Operator.PREFIX:
-            return value.startswith(condition.values)
-        case Operator.BETWEEN:
-            return _between(value, condition.values)
-        case Operator.MATCHES:
-            return _matches(value, condition.values, facts.matches)
+    if condition.operator is Operator.ABSENT:
+        return value is None
+    if condition.operator is Operator.IS_NOT:
+        return value not in condition.values
+    return value is not None and _OPERATORS[condition.operator](value, condition.values, facts)
 
 
-def _between(value: str, limits: tuple[str, ...]) -> bool:
+def _between(value: str, limits: tuple[str, ...], _: Facts) -> bool:
     with suppress(ValueError):
         return float(limits[0]) <= float(value) <= float(limits[1])
     return False
 
 
-def _matches(value: str, patterns: tuple[str, ...], matches: Matcher) -> bool:
+def _matches(value: str, patterns: tuple[str, ...], facts: Facts) -> bool:
     """A pattern that takes too long does not fit: the call must not wait for it."""
     with suppress(TimeoutError):
-        return any(matches(pattern, value) for pattern in patterns)
+        return any(facts.matches(pattern, value) for pattern in patterns)
     return False
+
+
+_OPERATORS: Mapping[Operator, Callable[[str, tuple[str, ...], Facts], bool]] = {
+    Operator.IS: lambda value, values, _: value in values,
+    Operator.PREFIX: lambda value, values, _: value.startswith(values),
+    Operator.BETWEEN: _between,
+    Operator.MATCHES: _matches,
+    Operator.PRESENT: lambda *_: True,
+}

@@ -86,9 +86,20 @@ class Stage:
         self.all += commands
         return self
 
+    def resolves(self, *legs: Leg, next_after_s: float | None = None) -> "Stage":
+        """Answer the machine's last question whom to ring."""
+        (*_, asked) = self.ever(e.ResolveNextAttempt)
+        return self.does(
+            e.AttemptResolved(step=asked.step, ask=asked.ask, legs=legs, next_after_s=next_after_s)
+        )
+
+    def asked(self) -> list[Step]:
+        """The steps asked about by the last events."""
+        return [command.step for command in self.ordered(e.ResolveNextAttempt)]
+
     def rings(self, *legs: Leg) -> "Stage":
         """Answer the machine's question whom to ring, and let the phones ring."""
-        self.does(e.AttemptResolved(step=self.machine.step, legs=legs))
+        self.resolves(*legs)
         resolved = self.last
         self.does(*(e.LegRinging(channel=ring.id) for ring in legs), after=0.1)
         self.last = resolved

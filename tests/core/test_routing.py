@@ -1,5 +1,8 @@
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import count
+
+import pytest
 
 from callcontrol.core import routing
 from callcontrol.core.model import (
@@ -8,24 +11,30 @@ from callcontrol.core.model import (
     AgentId,
     Bot,
     BotId,
+    Candidate,
     ChannelId,
     Endpoint,
     EndpointKind,
+    EndpointOrder,
     Fallback,
-    Lead,
-    LeadId,
+    LineState,
     Pattern,
+    Pool,
     PoolId,
-    Rule,
+    PoolOrder,
+    RuleVerdict,
+    SoFar,
+    Standing,
     Step,
     StepKind,
+    TransferId,
     Window,
 )
+from callcontrol.core.routing import RoutingFacts
 
 NOW = datetime(2026, 6, 1, 15, tzinfo=UTC)
 ALWAYS = tuple(Window(weekday=d, start_min=0, end_min=1440) for d in range(7))
 ASSIGNED, GROUP = Step(kind=StepKind.ASSIGNED), Step(kind=StepKind.GROUP)
-LEAD = Lead(id=LeadId("l"), name="Lea", phone="+15550100", source="Zillow", fields={"state": "CO"})
 
 
 def number(digits: str) -> Fallback:
@@ -58,21 +67,34 @@ def agent(name: str, *, available: bool = True, phones: int = 1) -> Agent:
     )
 
 
-def resolve(step: Step, *agents: Agent, tried=(), of: Bot | None = None):
+NOTHING_YET = SoFar()
+
+
+def resolve(step: Step, *candidates: Candidate | Agent, so_far=NOTHING_YET, of: Bot | None = None, **facts):
     ids = count(1)
+    lines = facts.pop("lines", {})
+    given = tuple(c if isinstance(c, Candidate) else Candidate(agent=c) for c in candidates)
     return routing.resolve(
         step,
         bot=of or bot(),
-        agents=agents,
-        because="rule west",
-        tried=tried,
+        facts=RoutingFacts(candidates=given, because="rule west", **facts),
+        so_far=so_far,
         now=NOW,
+        lines=lambda endpoint: lines.get(endpoint.address, LineState.NOT_IN_USE),
         new_id=lambda: ChannelId(f"leg{next(ids)}"),
     )
 
 
-def rule(name: str, **when: tuple[str, ...]) -> Rule:
-    return Rule(name=name, when=when, pool_id=PoolId(name))
+def pool(**settings) -> Pool:
+    return Pool(id=PoolId("west"), name="West", **settings)
+
+
+def stood(name: str, *, weight: int = 1, **standing) -> Candidate:
+    return Candidate(agent=replace(agent(name), weight=weight), standing=Standing(**standing))
+
+
+def rung(resolved) -> list[str]:
+    return [leg.endpoint.address for leg in resolved.legs]
 
 
 def kinds(plan) -> list[StepKind]:
@@ -98,7 +120,7 @@ def test_fallbacks_may_ring_all_at_once():
 
 def test_every_endpoint_of_every_available_agent_rings():
     resolved = resolve(GROUP, agent("alice", phones=2), agent("bob", available=False), agent("carol"))
-    assert [leg.endpoint.address for leg in resolved.legs] == ["alice0", "alice1", "carol0"]
+    assert rung(resolved) == ["alice0", "alice1", "carol0"]
     assert len({leg.id for leg in resolved.legs}) == 3
     assert [(c.agent_id, c.rings) for c in resolved.considered] == [
         ("alice", True),
@@ -106,10 +128,17 @@ def test_every_endpoint_of_every_available_agent_rings():
         ("carol", True),
     ]
     assert resolved.because == "rule west"
+    assert resolved.next_after_s is None
 
 
-def test_an_agent_is_not_rung_twice_for_one_transfer():
-    assert resolve(GROUP, agent("alice"), tried={AgentId("alice")}).legs == ()
+def test_a_phone_is_not_rung_twice_for_one_transfer():
+    (endpoint,) = agent("alice").endpoints
+    assert rung(resolve(GROUP, agent("alice"), so_far=SoFar(rung=frozenset({endpoint})))) == []
+
+
+def test_an_agent_who_declined_is_not_rung_again_on_another_phone():
+    so_far = SoFar(declined=frozenset({AgentId("alice")}))
+    assert rung(resolve(GROUP, agent("alice", phones=2), so_far=so_far)) == []
 
 
 def test_a_fallback_step_rings_its_numbers_whatever_the_agents_do():
@@ -117,17 +146,75 @@ def test_a_fallback_step_rings_its_numbers_whatever_the_agents_do():
     assert [(leg.label, leg.agent_id) for leg in resolved.legs] == [("+15550101", None)]
 
 
-def test_the_first_rule_that_agrees_wins():
-    rules = [rule("ny", state=("NY",)), rule("west", state=("WA", "co")), rule("all")]
-    assert routing.match(rules, LEAD, bot()).name == "west"
+# --- lines and claims
 
 
-def test_every_fact_a_rule_names_must_agree():
-    assert routing.match([rule("r", state=("CO",), source=("Web",))], LEAD, bot()) is None
-    assert routing.match([rule("r", state=("CO",), bot=("SAMI",))], LEAD, bot()).name == "r"
-    assert routing.match([rule("r", city=("Denver",))], LEAD, bot()) is None
+def test_an_agent_on_another_call_is_not_rung():
+    assert rung(resolve(GROUP, agent("alice"), agent("bob"), lines={"alice0": LineState.IN_USE})) == ["bob0"]
 
 
-def test_a_leads_own_field_can_not_pose_as_the_bot():
-    lead = Lead(id=LeadId("l"), name="L", phone="", fields={"bot": "vip"})
-    assert routing.match([rule("r", bot=("vip",))], lead, bot()) is None
+def test_a_phone_that_is_off_leaves_the_agents_others():
+    lines = {"alice0": LineState.UNREGISTERED}
+    assert rung(resolve(GROUP, agent("alice", phones=2), lines=lines)) == ["alice1"]
+
+
+def test_an_agent_reserved_by_another_transfer_is_not_rung():
+    mine, theirs = (
+        stood("alice", claimed_by=TransferId("mine")),
+        stood("bob", claimed_by=TransferId("theirs")),
+    )
+    assert rung(resolve(GROUP, mine, theirs, so_far=SoFar(transfer=TransferId("mine")))) == ["alice0"]
+
+
+# --- who first
+
+
+ORDERS = {
+    PoolOrder.LISTED: ["alice0", "bob0", "carol0"],
+    PoolOrder.LONGEST_IDLE: ["carol0", "bob0", "alice0"],
+    PoolOrder.ROUND_ROBIN: ["bob0", "carol0", "alice0"],
+    PoolOrder.WEIGHT: ["bob0", "carol0", "alice0"],
+    PoolOrder.FEWEST_TODAY: ["alice0", "carol0", "bob0"],
+}
+
+
+@pytest.mark.parametrize("order", PoolOrder)
+def test_each_order_of_a_pool_has_its_first(order):
+    ago = [NOW - timedelta(minutes=m) for m in (5, 10, 60)]
+    people = (
+        stood("alice", idle_since=ago[0], last_rung_at=ago[0], transfers_today=1),
+        stood("bob", idle_since=ago[1], transfers_today=3, weight=9),
+        stood("carol", idle_since=ago[2], last_rung_at=ago[1], transfers_today=2),
+    )
+    assert rung(resolve(GROUP, *people, pool=pool(order=order))) == ORDERS[order]
+
+
+def test_a_few_at_a_time_and_the_next_after_a_while():
+    people = [agent(name) for name in ("alice", "bob", "carol")]
+    first = resolve(GROUP, *people, pool=pool(at_once=2, step_s=7))
+    assert (rung(first), first.next_after_s) == (["alice0", "bob0"], 7)
+    so_far = SoFar(rung=frozenset(leg.endpoint for leg in first.legs))
+    lines = {"alice0": LineState.RINGING, "bob0": LineState.RINGING}
+    second = resolve(GROUP, *people, pool=pool(at_once=2, step_s=7), so_far=so_far, lines=lines)
+    assert (rung(second), second.next_after_s) == (["carol0"], None)
+
+
+def test_an_agents_phones_may_ring_one_after_the_other():
+    alice = replace(agent("alice", phones=2), endpoint_order=EndpointOrder.IN_ORDER)
+    first = resolve(ASSIGNED, alice)
+    assert (rung(first), first.next_after_s) == (["alice0"], 12.0)
+    so_far = SoFar(rung=frozenset(leg.endpoint for leg in first.legs))
+    second = resolve(ASSIGNED, alice, so_far=so_far, lines={"alice0": LineState.RINGING})
+    assert (rung(second), second.next_after_s) == (["alice1"], None)
+
+
+def test_the_agent_who_last_spoke_with_the_lead_may_come_first():
+    people = [agent(name) for name in ("alice", "bob")]
+    last = {"last_agent_id": AgentId("bob")}
+    assert rung(resolve(GROUP, *people, pool=pool(last_agent_first=True), **last)) == ["bob0", "alice0"]
+    assert rung(resolve(GROUP, *people, pool=pool(), **last)) == ["alice0", "bob0"]
+
+
+def test_the_rules_looked_at_are_kept_with_the_attempt():
+    verdict = RuleVerdict(rule="west", fits=True, why="fits")
+    assert resolve(GROUP, rules=(verdict,)).rules == (verdict,)

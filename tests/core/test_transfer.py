@@ -9,6 +9,7 @@ from callcontrol.core.model import (
     Missed,
     MissedBecause,
     StepKind,
+    TransferId,
 )
 from callcontrol.core.transfer import State
 from tests.core.stage import (
@@ -46,7 +47,7 @@ def missed(because: MissedBecause) -> list[Missed]:
 
 
 def test_a_request_asks_whom_the_first_step_rings():
-    assert Stage().ordered(e.ResolveNextAttempt) == [e.ResolveNextAttempt(step=ASSIGNED)]
+    assert Stage().asked() == [ASSIGNED]
 
 
 def test_an_attempt_rings_every_leg_it_was_given():
@@ -55,27 +56,71 @@ def test_an_attempt_rings_every_leg_it_was_given():
     assert stage.ordered(e.Ring)[0].ring_timeout_s == 35.0
 
 
-def test_the_agents_rung_so_far_are_known():
-    assert ringing(ALICE, MOBILE).machine.tried() == {"alice"}
+def test_what_was_rung_so_far_is_known_and_who_declined():
+    stage = ringing(ALICE, MOBILE).ends("alice", e.EndedBy.DECLINED)
+    so_far = stage.machine.so_far(TransferId("t"))
+    assert so_far.rung == {ALICE.endpoint, MOBILE.endpoint}
+    assert so_far.declined == {"alice"}
 
 
 def test_an_empty_attempt_costs_no_time():
-    stage = Stage().does(e.AttemptResolved(step=ASSIGNED, legs=()))
-    assert stage.ordered(e.ResolveNextAttempt) == [e.ResolveNextAttempt(step=GROUP)]
+    stage = Stage().resolves()
+    assert stage.asked() == [GROUP]
     assert stage.machine.attempt == 0
 
 
 def test_an_answer_to_an_older_question_is_ignored():
-    stage = Stage().does(e.AttemptResolved(step=ASSIGNED, legs=()))
-    stage.does(e.AttemptResolved(step=ASSIGNED, legs=(ALICE,)))
+    stage = Stage().resolves()
+    stage.does(e.AttemptResolved(step=ASSIGNED, ask=1, legs=(ALICE,)))
     assert stage.last == ()
+
+
+# --- more who join the ringing
+
+
+def test_the_next_ones_join_the_ringing_after_a_while():
+    stage = Stage().resolves(ALICE, next_after_s=10)
+    assert stage.tick(9).asked() == []
+    assert stage.tick(1).asked() == [ASSIGNED]
+    stage.resolves(BOB)
+    assert [ring.leg for ring in stage.ordered(e.Ring)] == [BOB]
+    assert not stage.machine.legs[ALICE.id].gone
+    assert stage.machine.attempt == 1
+
+
+def test_the_next_ones_ring_at_once_when_the_first_are_gone():
+    stage = Stage().resolves(ALICE, next_after_s=10).ends("alice", e.EndedBy.BUSY)
+    assert stage.asked() == [ASSIGNED]
+    assert stage.resolves(BOB).ordered(e.Ring)
+
+
+def test_when_no_more_can_join_the_ringing_goes_on():
+    stage = Stage().resolves(ALICE, next_after_s=10).tick(10).resolves()
+    assert stage.machine.state is State.RINGING
+    assert stage.ends("alice").asked() == [GROUP]
+
+
+def test_whoever_was_left_of_a_step_is_asked_for_when_the_winner_drops():
+    stage = Stage().resolves(ALICE, next_after_s=10).answers("alice").ends("alice")
+    assert stage.asked() == [ASSIGNED]
+
+
+def test_an_answer_that_comes_after_somebody_accepted_rings_nobody():
+    stage = Stage().resolves(ALICE, next_after_s=2).tick(2).answers("alice")
+    assert stage.resolves(BOB).last == ()
+
+
+def test_an_answer_overtaken_by_a_newer_question_rings_nobody():
+    stage = Stage().resolves(ALICE, next_after_s=2).tick(2).ends("alice")
+    assert stage.does(e.AttemptResolved(step=ASSIGNED, ask=2, legs=(BOB,))).last == ()
+    assert stage.resolves(BOB).ordered(e.Ring)
 
 
 def test_the_next_step_starts_when_the_last_leg_is_gone():
     stage = ringing(ALICE, BOB).ends("alice", e.EndedBy.BUSY)
-    assert stage.ordered(e.ResolveNextAttempt) == []
+    assert stage.asked() == []
     stage.ends("bob", e.EndedBy.DECLINED)
-    assert stage.ordered(e.ResolveNextAttempt) == [e.ResolveNextAttempt(step=GROUP)]
+    assert stage.asked() == [GROUP]
     assert (stage.fate("alice"), stage.fate("bob")) == (LegFate.BUSY, LegFate.DECLINED)
 
 
@@ -96,26 +141,26 @@ def test_each_leg_has_its_own_ring_deadline():
 
 
 def test_an_extension_that_does_not_even_ring_is_unreachable_after_8_s():
-    stage = Stage().does(e.AttemptResolved(step=ASSIGNED, legs=(ALICE,)))
+    stage = Stage().resolves(ALICE)
     assert stage.machine.next_deadline() == START + timedelta(seconds=8)
     assert stage.tick(8).hung_up() == {"alice": e.Why.UNREACHABLE}
     assert stage.ends("alice").fate("alice") is LegFate.UNREACHABLE
 
 
 def test_a_number_outside_may_take_its_time_to_ring():
-    stage = Stage().does(e.AttemptResolved(step=ASSIGNED, legs=(MOBILE,))).tick(20)
+    stage = Stage().resolves(MOBILE).tick(20)
     assert stage.hung_up() == {}
 
 
 def test_a_switch_that_never_says_a_leg_ended_does_not_hold_the_transfer_up():
     stage = ringing().tick(35)
-    assert stage.tick(3).ordered(e.ResolveNextAttempt) == [e.ResolveNextAttempt(step=GROUP)]
+    assert stage.tick(3).asked() == [GROUP]
 
 
 def test_with_nobody_at_all_the_transfer_is_missed_at_once():
     stage = Stage()
-    for step in (ASSIGNED, GROUP, FALLBACK):
-        stage.does(e.AttemptResolved(step=step, legs=()))
+    for _step in (ASSIGNED, GROUP, FALLBACK):
+        stage.resolves()
     assert stage.outcomes() == missed(MissedBecause.NO_ONE_AVAILABLE)
     assert stage.machine.closed
     assert stage.ordered(e.ReturnLead) == []  # the lead is still with its bot
@@ -214,7 +259,7 @@ def test_if_the_winner_drops_before_the_join_the_others_are_still_ringing():
 
 def test_if_the_only_winner_drops_before_the_join_the_next_step_starts():
     stage = ringing().answers("alice").ends("alice")
-    assert stage.ordered(e.ResolveNextAttempt) == [e.ResolveNextAttempt(step=GROUP)]
+    assert stage.asked() == [GROUP]
 
 
 def test_a_join_that_fails_costs_the_winner_and_nothing_else():
@@ -306,12 +351,12 @@ def test_a_bot_lost_while_phones_ring_is_replaced_by_an_announcement():
 def test_an_agent_who_leaves_during_the_handoff_does_not_end_the_leads_call():
     stage = handing_off().ends("alice")
     assert stage.outcomes() == []
-    assert stage.ordered(e.ResolveNextAttempt) == [e.ResolveNextAttempt(step=GROUP)]
+    assert stage.asked() == [GROUP]
     assert e.Phase.AGENT_LEFT in stage.told()
 
 
 def test_who_took_the_lead_is_named_by_the_step_that_rang_them():
-    stage = Stage().does(e.AttemptResolved(step=ASSIGNED, legs=()))
+    stage = Stage().resolves()
     stage.rings(BOB).answers("bob").joins("bob").does(e.HandoffFinished())
     assert stage.outcomes() == [Connected(by=ConnectedBy.POOL_AGENT, leg=BOB)]
     assert stage.machine.legs[BOB.id].record.step is StepKind.GROUP
@@ -336,7 +381,7 @@ def test_when_the_lead_hangs_up_every_leg_stops_at_once():
 def test_the_lead_may_hang_up_while_it_is_being_resolved_whom_to_ring():
     stage = Stage().does(e.LeadHungUp(channel=LEAD))
     assert stage.machine.closed
-    assert stage.does(e.AttemptResolved(step=ASSIGNED, legs=(ALICE,))).last == ()
+    assert stage.resolves(ALICE).last == ()
 
 
 def test_the_bot_may_call_it_off():
@@ -347,7 +392,7 @@ def test_the_bot_may_call_it_off():
 
 def test_a_lead_without_a_bot_leg_is_given_back_when_missed():
     stage = Stage(APP_CALL, settings(plan=(ASSIGNED,)))
-    stage.does(e.AttemptResolved(step=ASSIGNED, legs=()))
+    stage.resolves()
     assert stage.ordered(e.ReturnLead) == [e.ReturnLead(lead=LEAD, goto="")]
 
 

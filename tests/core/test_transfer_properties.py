@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from callcontrol.core import events as e
 from callcontrol.core.leg import LegState
-from callcontrol.core.model import ChannelId, Connected, HandoffStyle, LegFate
+from callcontrol.core.model import ChannelId, Connected, HandoffStyle, LegFate, TransferId
 from callcontrol.core.transfer import State, Transfer
-from tests.core.stage import APP_CALL, BOT, CALL, LEAD, Stage, alive, leg, mobile, survey
+from tests.core.stage import APP_CALL, BOT, CALL, LEAD, Stage, alive, ids, leg, mobile, survey
 from tests.core.stage import settings as chosen
 
 NAMES = ("alice", "bob", "mobile", "front")
@@ -75,14 +75,22 @@ _ABOUT_A_LEG = {
 }
 
 
+def _resolved(stage: Stage, channel: ChannelId) -> e.AttemptResolved:
+    """An honest answer to the last question: nobody who was rung before, the rest a little later."""
+    (*_, asked) = stage.ever(e.ResolveNextAttempt)
+    left = [leg for leg in STEP_LEGS[chosen().plan.index(asked.step)] if leg.id not in stage.machine.legs]
+    one_by_one = channel in ("alice", "mobile")
+    legs = left[:1] if one_by_one else left
+    later = 5.0 if len(legs) < len(left) else None
+    return e.AttemptResolved(step=asked.step, ask=asked.ask, legs=tuple(legs), next_after_s=later)
+
+
 def _event(stage: Stage, kind: str, what: object) -> e.Event | None:
     if kind in _ABOUT_A_LEG:
         return _ABOUT_A_LEG[kind](channel=what)
     match kind:
-        case "resolve" if stage.machine.state is State.RESOLVING:
-            step = stage.machine.step
-            index = chosen().plan.index(step)
-            return e.AttemptResolved(step=step, legs=STEP_LEGS[index])
+        case "resolve" if stage.ever(e.ResolveNextAttempt):
+            return _resolved(stage, what)
         case "ended":
             return e.LegEnded(channel=what[0], by=what[1])
         case "restored":
@@ -114,6 +122,9 @@ def check(stage: Stage) -> None:
     if machine.state in (State.JOINING, State.HANDING_OFF):
         assert machine.winner is not None
         assert not machine.winner.gone
+    rung = [ring.leg.endpoint for ring in stage.ever(e.Ring)]
+    assert len(stage.ever(e.Ring)) == len(machine.legs) == len(set(ids(r.leg for r in stage.ever(e.Ring))))
+    assert machine.so_far(TransferId("t")).rung == frozenset(rung)
     for live in machine.legs.values():
         assert live.gone == (live.record.ended_at is not None)
         assert not live.gone or live.record.fate is not None
@@ -156,7 +167,7 @@ def test_left_alone_every_transfer_comes_to_its_outcome(tale, handoff, bot_leg):
         if machine.outcome is not None:
             break
         if machine.state is State.RESOLVING and deadline is None:
-            stage.does(e.AttemptResolved(step=machine.step, legs=()))
+            stage.resolves()
         else:
             assert deadline is not None
             stage.tick(max(0.0, (deadline - stage.now).total_seconds()))

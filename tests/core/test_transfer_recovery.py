@@ -47,7 +47,7 @@ def test_a_key_pressed_meanwhile_counts():
 def test_a_phone_that_is_gone_is_lost_and_not_rung_again():
     stage = cut(ringing(ALICE)).does(survey(**TALKING), after=5)
     assert stage.ordered(e.Ring) == []
-    assert stage.ordered(e.ResolveNextAttempt) == [e.ResolveNextAttempt(step=GROUP)]
+    assert stage.asked() == [GROUP]
     assert stage.fate("alice") is LegFate.LOST
 
 
@@ -115,7 +115,7 @@ def test_an_agent_who_fell_out_of_the_call_during_the_handoff_is_joined_again():
 
 def test_an_agent_gone_during_the_handoff_makes_the_next_step_start():
     stage = cut(ringing(ALICE).answers("alice").joins("alice")).does(survey(**TALKING), after=5)
-    assert stage.ordered(e.ResolveNextAttempt) == [e.ResolveNextAttempt(step=GROUP)]
+    assert stage.asked() == [GROUP]
 
 
 def test_a_connected_call_that_is_over_is_closed():
@@ -143,14 +143,14 @@ def test_a_leg_that_should_be_gone_is_hung_up_again():
 
 def test_the_question_whom_to_ring_is_asked_again():
     stage = cut(Stage())
-    assert stage.does(e.AttemptResolved(step=ASSIGNED, legs=(ALICE,))).last == ()
-    assert stage.does(survey(**TALKING), after=5).last == (e.ResolveNextAttempt(step=ASSIGNED),)
+    assert stage.resolves(ALICE).last == ()
+    assert stage.does(survey(**TALKING), after=5).asked() == [ASSIGNED]
 
 
 def test_a_step_that_starts_without_a_link_waits_for_it():
     stage = cut(ringing(ALICE)).ends("alice")
-    assert stage.ordered(e.ResolveNextAttempt) == []
-    assert stage.does(survey(**TALKING), after=1).last == (e.ResolveNextAttempt(step=GROUP),)
+    assert stage.asked() == []
+    assert stage.does(survey(**TALKING), after=1).asked() == [GROUP]
 
 
 def test_a_restarted_switch_means_missed_for_that_reason():

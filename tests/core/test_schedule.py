@@ -1,0 +1,128 @@
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo, available_timezones
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callcontrol.core import schedule
+from callcontrol.core.model import Agent, AgentId, DatedWindow, Window
+
+DENVER, BERLIN = ZoneInfo("America/Denver"), ZoneInfo("Europe/Berlin")
+FRIDAY, SUNDAY = 4, 6
+NINE_TO_FIVE = tuple(Window(weekday=d, start_min=540, end_min=1020) for d in range(5))
+LATE = (Window(weekday=FRIDAY, start_min=22 * 60, end_min=2 * 60),)
+
+
+def at(text: str, zone: ZoneInfo = DENVER) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=zone)
+
+
+def agent(weekly=NINE_TO_FIVE, *exceptions: DatedWindow, zone: ZoneInfo = DENVER) -> Agent:
+    return Agent(
+        id=AgentId("alice"),
+        name="Alice",
+        active=True,
+        available=True,
+        zone=zone,
+        schedule=weekly,
+        endpoints=(),
+        exceptions=exceptions,
+    )
+
+
+def dated(day: str, start: int = 0, end: int = 1440, *, opens: bool = False) -> DatedWindow:
+    return DatedWindow(on=date.fromisoformat(day), start_min=start, end_min=end, opens=opens)
+
+
+def test_a_window_begins_at_its_first_minute_and_ends_before_its_last():
+    times = ("08:59", "09:00", "16:59", "17:00")
+    open_at = [schedule.inside(NINE_TO_FIVE, DENVER, at(f"2026-06-01T{t}")) for t in times]
+    assert open_at == [False, True, True, False]
+
+
+def test_a_window_over_midnight_belongs_to_both_days():
+    times = ("2026-06-05T21:59", "2026-06-05T22:00", "2026-06-06T01:59", "2026-06-06T02:00")
+    assert [schedule.inside(LATE, BERLIN, at(t, BERLIN)) for t in times] == [False, True, True, False]
+
+
+def test_a_window_over_midnight_on_sunday_reaches_monday():
+    sunday = (Window(weekday=SUNDAY, start_min=1380, end_min=60),)
+    assert schedule.inside(sunday, BERLIN, at("2026-06-08T00:30", BERLIN))
+
+
+def test_the_schedule_is_read_in_the_agents_own_zone():
+    now = datetime(2026, 6, 1, 15, 30, tzinfo=UTC)  # 09:30 in Denver, 17:30 in Berlin
+    assert schedule.is_open(agent(), now)
+    assert not schedule.is_open(agent(zone=BERLIN), now)
+
+
+def test_an_hour_skipped_by_summer_time_never_opens():
+    skipped = (Window(weekday=SUNDAY, start_min=120, end_min=180),)
+    midnight = datetime(2026, 3, 28, 23, 0, tzinfo=UTC)  # 2026-03-29 00:00 in Berlin
+    minutes = (midnight + timedelta(minutes=m) for m in range(23 * 60))
+    assert not any(schedule.inside(skipped, BERLIN, minute) for minute in minutes)
+
+
+def test_an_hour_repeated_by_winter_time_is_open_both_times():
+    repeated = (Window(weekday=SUNDAY, start_min=120, end_min=180),)
+    midnight = datetime(2026, 10, 24, 22, 0, tzinfo=UTC)  # 2026-10-25 00:00 in Berlin
+    minutes = (midnight + timedelta(minutes=m) for m in range(25 * 60))
+    assert sum(schedule.inside(repeated, BERLIN, minute) for minute in minutes) == 120
+
+
+def test_a_date_may_take_time_away():
+    dentist = agent(NINE_TO_FIVE, dated("2026-06-01", 600, 660))
+    open_at = [schedule.is_open(dentist, at(f"2026-06-01T{t}")) for t in ("09:59", "10:00", "11:00")]
+    assert open_at == [True, False, True]
+    assert schedule.next_opening(dentist, at("2026-06-01T10:30")) == at("2026-06-01T11:00")
+
+
+def test_a_date_may_add_time():
+    saturday = agent(NINE_TO_FIVE, dated("2026-06-06", 600, 840, opens=True))
+    assert schedule.is_open(saturday, at("2026-06-06T12:00"))
+    assert schedule.next_opening(saturday, at("2026-06-05T18:00")) == at("2026-06-06T10:00")
+
+
+def test_of_two_exceptions_the_later_one_counts():
+    holiday, anyway = dated("2026-06-01"), dated("2026-06-01", 600, 720, opens=True)
+    assert schedule.is_open(agent(NINE_TO_FIVE, holiday, anyway), at("2026-06-01T11:00"))
+    assert not schedule.is_open(agent(NINE_TO_FIVE, anyway, holiday), at("2026-06-01T11:00"))
+    assert schedule.exception_at(agent(NINE_TO_FIVE, holiday), at("2026-06-01T11:00")) == holiday
+    assert schedule.exception_at(agent(), at("2026-06-01T11:00")) is None
+
+
+def test_the_next_opening_is_found_over_the_weekend():
+    assert schedule.next_opening(agent(), at("2026-06-05T18:00")) == at("2026-06-08T09:00")
+
+
+def test_an_empty_schedule_never_opens():
+    assert schedule.next_opening(agent(()), at("2026-06-05T18:00")) is None
+
+
+def test_the_tail_of_last_nights_window_opens_after_a_closed_evening():
+    night = agent(LATE, dated("2026-06-05"), zone=BERLIN)
+    assert schedule.next_opening(night, at("2026-06-05T23:00", BERLIN)) == at("2026-06-06T00:00", BERLIN)
+
+
+WINDOWS = st.builds(
+    Window, weekday=st.integers(0, 6), start_min=st.integers(0, 1439), end_min=st.integers(1, 1440)
+)
+INSTANTS = st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))
+
+
+@given(st.lists(WINDOWS, max_size=6).map(tuple), INSTANTS, st.sampled_from(sorted(available_timezones())))
+def test_any_instant_in_any_zone_has_an_answer(weekly, now, zone):
+    someone = agent(weekly, zone=ZoneInfo(zone))
+    opening = schedule.next_opening(someone, now)
+    assert schedule.is_open(someone, now) in (True, False)
+    assert opening is None or opening > now
+
+
+@pytest.mark.parametrize("year", range(2020, 2041, 5))
+def test_a_schedule_without_gaps_has_none_in_any_zone_at_any_change_of_time(year):
+    always = tuple(Window(weekday=d, start_min=0, end_min=1440) for d in range(7))
+    quarter_hours = [datetime(year, 1, 1, tzinfo=UTC) + timedelta(hours=6 * n) for n in range(4 * 366)]
+    for zone in sorted(available_timezones())[:: 1 if year == 2020 else 7]:
+        info = ZoneInfo(zone)
+        assert all(schedule.inside(always, info, instant) for instant in quarter_hours[::7])
