@@ -146,6 +146,7 @@ class AsteriskPbx:
 
     def watch(self, transfer_id: TransferId, call: Call) -> None:
         if self._ledger.watch(transfer_id, call) and self.linked:
+            self._spawn(self._channels.set(call.lead, "CALLCONTROL_CONNECTED", ""))  # of an earlier transfer
             self._spawn(self._channels.set(call.lead, "CALLCONTROL_TRANSFER", transfer_id))
 
     def watch_leg(self, transfer_id: TransferId, call: Call, leg: Leg) -> None:
@@ -160,10 +161,11 @@ class AsteriskPbx:
     async def _let_go(self, call: CallTrack, lead: str) -> None:
         """A lead that our dialplan still holds has nobody left to wait for."""
         await self._channels.order(lead, "Setvar", {"Variable": "CALLCONTROL_TRANSFER", "Value": ""})
-        if call.joined:
+        if call.joined and _held(await self._channels.status(lead)):
+            # Its agent's leg has ended; it may not have noticed yet, and will look at this then.
             await self._channels.order(lead, "Setvar", {"Variable": "CALLCONTROL_CONNECTED", "Value": "1"})
         row = await self._channels.status(lead)
-        if row.get("Context") == "callcontrol-lead" and not row.get("BridgeID"):
+        if _held(row) and not row.get("BridgeID"):
             await self._channels.redirect(lead, "callcontrol-lead", "connected" if call.joined else "missed")
 
     # --- legs
@@ -317,6 +319,10 @@ class AsteriskPbx:
         task = asyncio.create_task(quietly())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _held(row: Frame) -> bool:
+    return row.get("Context") == "callcontrol-lead" and row.get("Exten") in ("hold", "join")
 
 
 def _sound(path: Path) -> str:
