@@ -9,11 +9,8 @@ from tests.lab.instance import HOST, Instance
 from tests.lab.world import World
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-DIALPLAN = CHECKOUT / "dialplan" / "asterisk" / "callcontrol.conf"
-SOUNDS = CHECKOUT / "dialplan" / "asterisk" / "sounds" / "callcontrol"
-EVENTS = (
-    "Newstate", "Hangup", "BridgeEnter", "BridgeLeave", "UserEvent", "OriginateResponse", "DeviceStateChange",
-)  # fmt: skip
+SHIPPED = CHECKOUT / "dialplan" / "asterisk"
+SOUNDS = SHIPPED / "sounds" / "callcontrol"
 
 # What the dialplan gives callcontrol-transfer where the bot's application has ended (see dialplan/README.md).
 TRANSFER_ARGUMENTS = "sami,lena,Lena wants to sell her flat this summer."
@@ -22,7 +19,6 @@ TRANSFER_ARGUMENTS = "sami,lena,Lena wants to sell her flat this summer."
 def render(pbx: Instance, world: World, app_bots: AppBots) -> None:
     """Write both configurations."""
     phone_secret = secrets.token_hex(12)
-    include = "#include" if DIALPLAN.exists() else "#tryinclude"
     dids = {name: value for name, value in vars(parties).items() if name.startswith("DID_")}
     pbx.render(
         {
@@ -32,15 +28,12 @@ def render(pbx: Instance, world: World, app_bots: AppBots) -> None:
             "AUDIOSOCKET_PORT": str(app_bots.audiosocket_port),
             "AGI_PORT": str(app_bots.agi_port),
             "PHONE_SECRET": phone_secret,
-            "INCLUDE_CALLCONTROL": f'{include} "{DIALPLAN}"',
             "TRANSFER_ARGUMENTS": TRANSFER_ARGUMENTS,
-            "AMI_FILTERS": _filters(pbx.version),
             "LOAD_PHONES": _load_phones(world.instance.sip_port),
             "BENCH_QUEUES": _bench_queues(),
         }
     )
-    if SOUNDS.is_dir():
-        (pbx.dir / "data" / "sounds" / "callcontrol").symlink_to(SOUNDS)
+    _follow_the_installation_page(pbx)
     world.instance.render(
         {
             "TRANSMIT_SILENCE": "no",  # the load test's parties stay cheap
@@ -51,11 +44,18 @@ def render(pbx: Instance, world: World, app_bots: AppBots) -> None:
     )
 
 
-def _filters(version: tuple[int, ...]) -> str:
-    """Filters by event name, which came with 20.11, 21.6 and 22.1; before them there is only a slow regex."""
-    if version < {20: (20, 11), 21: (21, 6)}.get(version[0], (22, 1)):
-        return ""
-    return "\n".join(f"eventfilter(action(include),name({event})) =" for event in EVENTS)
+def _follow_the_installation_page(pbx: Instance) -> None:
+    """Copy what dialplan/README.md says to copy."""
+    for name in ("callcontrol.conf", "manager.callcontrol.conf"):
+        lines = (SHIPPED / name).read_text().splitlines(keepends=True)
+        kept = [line for line in lines if _has_filters(pbx.version) or not line.startswith("eventfilter")]
+        (pbx.dir / "etc" / name).write_text("".join(kept))
+    (pbx.dir / "data" / "sounds" / "callcontrol").symlink_to(SOUNDS)
+
+
+def _has_filters(version: tuple[int, ...]) -> bool:
+    """Filters by event name came with 20.11, 21.6 and 22.1; before them there is only a slow regex."""
+    return version >= {20: (20, 11), 21: (21, 6)}.get(version[0], (22, 1))
 
 
 def _load_phones(world_port: int) -> str:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from callcontrol.adapters.asterisk.ledger import EVENTS
 from tests.lab import (
     Answer,
     AppBot,
@@ -25,7 +26,7 @@ from tests.lab import (
 )
 from tests.lab.ami import Ami, Message
 from tests.lab.dialling import cause_of, join, ring
-from tests.lab.rendering import EVENTS, SOUNDS
+from tests.lab.rendering import SOUNDS
 
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 

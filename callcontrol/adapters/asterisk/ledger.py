@@ -40,6 +40,7 @@ class LegTrack:
     transfer_id: TransferId
     lead: ChannelId
     dialled: str = ""
+    by_answering: bool = False  # to pick up is to accept
     up: bool = False
     accepted: bool = False
     briefed: bool = False
@@ -201,6 +202,8 @@ class Ledger:
         leg.up = frame.get("ChannelState") == _UP
         if frame.get("ChannelState") == _RINGING:
             yield e.LegRinging(channel=channel)
+        elif leg.up and leg.by_answering:  # told a millisecond before our dialplan runs: time to journal it
+            yield from _accepted_by_answering(leg)
 
     def _hangup(self, frame: Frame, channel: ChannelId) -> Iterator[Report]:
         cause = cause_text(frame.get("Cause", ""), frame.get("Cause-txt", ""))
@@ -260,10 +263,10 @@ def _leg_says(leg: LegTrack, name: str, frame: Frame) -> Iterator[Report]:
         case "CallcontrolLegAnswered":
             leg.up = True
             leg.running.set()
-            yield e.LegAnswered(channel=leg.id)
-            if frame.get("Accepted") == "1":
-                leg.accepted = True
-                yield e.LegAccepted(channel=leg.id)
+            if frame.get("Accepted") != "1":
+                yield e.LegAnswered(channel=leg.id)
+            elif not leg.accepted:
+                yield from _accepted_by_answering(leg)
         case "CallcontrolLegAccepted":
             leg.accepted = True
             yield e.LegAccepted(channel=leg.id)
@@ -272,6 +275,12 @@ def _leg_says(leg: LegTrack, name: str, frame: Frame) -> Iterator[Report]:
         case "CallcontrolLegBriefed":
             leg.briefed = True
             yield e.LegBriefed(channel=leg.id)
+
+
+def _accepted_by_answering(leg: LegTrack) -> Iterator[Report]:
+    leg.accepted = True
+    yield e.LegAnswered(channel=leg.id)
+    yield e.LegAccepted(channel=leg.id)
 
 
 def _asked(frame: Frame, channel: ChannelId) -> TransferAsked:

@@ -23,7 +23,7 @@ from callcontrol.adapters.asterisk.session import Supervisor
 from callcontrol.adapters.asterisk.settings import AsteriskSettings
 from callcontrol.core import events as e
 from callcontrol.core.events import Why
-from callcontrol.core.model import Agent, BotId, Call, ChannelId, Endpoint, Leg, TransferId
+from callcontrol.core.model import AcceptBy, Agent, BotId, Call, ChannelId, Endpoint, Leg, TransferId
 from callcontrol.ports import ChannelUnknownError, Finding, HandoffDone, PortError, Report, RingOrder
 
 log = structlog.get_logger(__name__)
@@ -146,10 +146,11 @@ class AsteriskPbx:
 
     def watch(self, transfer_id: TransferId, call: Call) -> None:
         if self._ledger.watch(transfer_id, call) and self.linked:
+            self._spawn(self._channels.set(call.lead, "CALLCONTROL_CONNECTED", ""))  # of an earlier transfer
             self._spawn(self._channels.set(call.lead, "CALLCONTROL_TRANSFER", transfer_id))
 
     def watch_leg(self, transfer_id: TransferId, call: Call, leg: Leg) -> None:
-        self._ledger.add_leg(LegTrack(leg.id, transfer_id, call.lead))
+        self._ledger.add_leg(LegTrack(leg.id, transfer_id, call.lead, by_answering=_by_answering(leg)))
 
     def forget(self, transfer_id: TransferId) -> None:
         names = dict(self._ledger.places)
@@ -160,17 +161,24 @@ class AsteriskPbx:
     async def _let_go(self, call: CallTrack, lead: str) -> None:
         """A lead that our dialplan still holds has nobody left to wait for."""
         await self._channels.order(lead, "Setvar", {"Variable": "CALLCONTROL_TRANSFER", "Value": ""})
-        if call.joined:
+        if call.joined and _held(await self._channels.status(lead)):
+            # Its agent's leg has ended; it may not have noticed yet, and will look at this then.
             await self._channels.order(lead, "Setvar", {"Variable": "CALLCONTROL_CONNECTED", "Value": "1"})
         row = await self._channels.status(lead)
-        if row.get("Context") == "callcontrol-lead" and not row.get("BridgeID"):
+        if _held(row) and not row.get("BridgeID"):
             await self._channels.redirect(lead, "callcontrol-lead", "connected" if call.joined else "missed")
 
     # --- legs
 
     async def ring(self, order: RingOrder) -> None:
         fields = originates.ring(order, self._settings, str(uuid.uuid4()))
-        leg = LegTrack(order.leg.id, order.transfer_id, order.lead, dialled=str(fields["Channel"]))
+        leg = LegTrack(
+            order.leg.id,
+            order.transfer_id,
+            order.lead,
+            dialled=str(fields["Channel"]),
+            by_answering=_by_answering(order.leg),
+        )
         self._ledger.add_leg(leg)
         try:
             await self._channels.act("Originate", fields)
@@ -198,9 +206,7 @@ class AsteriskPbx:
     async def _see_off(self, channel: ChannelId, leg: LegTrack | None, why: Why) -> None:
         """Say why to whoever picked up, then hang up; the dialplan does both."""
         if why is not Why.CALL_OVER:
-            if leg is not None:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(leg.running.wait(), RUNNING_WITHIN_S)
+            await _running(leg)
             try:
                 await self._channels.redirect(channel, "callcontrol-bye", _FAREWELL[why])
             except ChannelUnknownError:
@@ -212,6 +218,7 @@ class AsteriskPbx:
         await self._channels.hang_up(channel, NORMAL_CLEARING)
 
     async def brief(self, channel: ChannelId, sound: Path) -> None:
+        await _running(self._ledger.legs.get(channel))
         await asyncio.gather(
             self._channels.set(channel, "CALLCONTROL_SOUND", _sound(sound)),
             self._channels.redirect(channel, "callcontrol-leg", "brief"),
@@ -223,7 +230,9 @@ class AsteriskPbx:
         leg = self._ledger.legs.get(channel)
         if leg is not None and self._ledger.together(leg):
             self._tell(e.Joined(channel=channel))
-        elif await self._channels.is_bridged(lead):
+            return
+        await _running(leg)
+        if await self._channels.is_bridged(lead):
             await asyncio.gather(
                 self._channels.set(channel, "CALLCONTROL_LEAD", self._channels.address(lead)),
                 self._channels.redirect(channel, "callcontrol-leg", "join"),
@@ -317,6 +326,21 @@ class AsteriskPbx:
         task = asyncio.create_task(quietly())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _running(leg: LegTrack | None) -> None:
+    """A leg that has been answered comes to our dialplan a moment later, and can be moved from then on."""
+    if leg is not None and not leg.running.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(leg.running.wait(), RUNNING_WITHIN_S)
+
+
+def _by_answering(leg: Leg) -> bool:
+    return leg.endpoint.accept_by is AcceptBy.ANSWER
+
+
+def _held(row: Frame) -> bool:
+    return row.get("Context") == "callcontrol-lead" and row.get("Exten") in ("hold", "join")
 
 
 def _sound(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
@@ -94,9 +95,9 @@ class ScriptedAsterisk:
 
 
 @contextlib.asynccontextmanager
-async def scripted() -> AsyncIterator[ScriptedAsterisk]:
+async def scripted(tls: ssl.SSLContext | None = None) -> AsyncIterator[ScriptedAsterisk]:
     asterisk = ScriptedAsterisk()
-    server = await asyncio.start_server(asterisk.serve, "127.0.0.1", 0, limit=1 << 20)
+    server = await asyncio.start_server(asterisk.serve, "127.0.0.1", 0, limit=1 << 20, ssl=tls)
     asterisk.port = server.sockets[0].getsockname()[1]
     try:
         yield asterisk

@@ -249,3 +249,23 @@ async def test_an_agent_on_a_joined_leg_can_be_told_goodbye(desk: Desk, lab: Lab
     await desk.is_at(leg.id, "callcontrol-bye", "lead-gone")
     await desk.hears("lead", {"bot"})
     await desk.saw(e.LegEnded, leg.id, within_s=8)
+
+
+async def test_a_handoff_the_agent_left_does_not_count_as_connected_nor_for_the_next_transfer(
+    desk: Desk, lab: Lab
+):
+    call = await lab.call()
+    first, located = await desk.transfer(call.lead_channel)
+    leg = await desk.joined("alice", located, first)
+    await lab.phone("alice").hang_up()
+    await desk.saw(e.LegEnded, leg.id)
+    desk.pbx.forget(first)
+    await desk.variable_is(located.lead, "CALLCONTROL_TRANSFER", "")
+    assert await lab.pbx.variable(located.lead, "CALLCONTROL_CONNECTED") == ""
+    await lab.pbx.ami.action(
+        "Setvar", Channel=located.lead, Variable="CALLCONTROL_CONNECTED", Value="1"
+    )  # as an earlier transfer of the same call leaves it
+    second, _ = await desk.transfer(call.lead_channel)
+    await desk.variable_is(located.lead, "CALLCONTROL_TRANSFER", second)
+    await desk.variable_is(located.lead, "CALLCONTROL_CONNECTED", "")
+    await desk.hears("lead", {"bot"})

@@ -1,8 +1,11 @@
 """One AMI session against a peer that misbehaves."""
 
 import asyncio
+import ssl
+import subprocess
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -86,6 +89,26 @@ async def test_a_peer_that_is_no_asterisk_is_no_link():
     with pytest.raises(LinkError, match="greet"):
         await AmiLink(replace(QUICK, port=port), print, EVENTS).open()
     server.close()
+
+
+async def test_the_link_may_be_encrypted_and_then_the_peer_must_prove_who_it_is(tmp_path: Path):
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    asked = (
+        "req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+    )
+    command = ["openssl", *asked.split(), "-keyout", str(key), "-out", str(certificate)]
+    await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True)
+    theirs = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    theirs.load_cert_chain(certificate, key)
+    async with scripted(theirs) as asterisk:
+        ours = ssl.create_default_context(cafile=str(certificate))
+        link = AmiLink(replace(QUICK, port=asterisk.port, tls=ours), print, EVENTS)
+        await link.open()
+        await link.action("Ping")
+        await link.close()
+        strangers = replace(QUICK, port=asterisk.port, tls=ssl.create_default_context())
+        with pytest.raises(LinkError, match="certificate"):
+            await AmiLink(strangers, print, EVENTS).open()
 
 
 # --- what arrives

@@ -88,6 +88,7 @@ async def test_the_switch_ends_a_ringing_leg_when_nobody_else_does(desk: Desk, l
     leg = await desk.ring("alice", ring_timeout_s=0.5)
     ended = await desk.saw(e.LegEnded, leg.id)
     assert ended.by is EndedBy.NO_ANSWER
+    await lab.phone("alice").is_idle()
     assert lab.calls_received("alice")[0].missed
 
 
