@@ -282,21 +282,16 @@ class Conductor:
     async def _resolve(self, ask: e.ResolveNextAttempt) -> None:
         row, ports = self._row, self._ports
         for wait in STORE_RETRY_S[:RESOLVE_TRIES]:
-            now = ports.clock.now()
-            choose = partial(
-                decide,
-                ask,
-                row.bot,
-                so_far=self._machine.so_far(self.id),
-                now=now,
-                lines=ports.pbx.line,
-            )
+            now, so_far = ports.clock.now(), self._machine.so_far(self.id)
+            choose = partial(decide, ask, row.bot, so_far=so_far, now=now, lines=ports.pbx.line)
             try:
-                self.post(await ports.store.resolve(row, choose, now))
-                return
+                resolved = await ports.store.resolve(row, choose, now)
             except PortError as error:
                 self._log.error("the database did not say whom to ring", error=str(error))
                 await asyncio.sleep(wait)
+            else:
+                self.post(resolved)
+                return
         away = "the database was away"
         self.post(e.AttemptResolved(step=ask.step, ask=ask.ask, legs=(), because=away))
 

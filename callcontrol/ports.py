@@ -16,6 +16,7 @@ from callcontrol.core.followup import FollowUp
 from callcontrol.core.model import (
     Agent,
     AgentId,
+    AgentState,
     Bot,
     BotId,
     Call,
@@ -126,16 +127,6 @@ class AgentWish(StrEnum):
     UNAVAILABLE = "unavailable"
     STATUS = "status"
     REST = "rest"
-
-
-class AgentState(StrEnum):
-    """What an agent's lamp shows, and what a feature code says."""
-
-    AVAILABLE = "available"
-    UNAVAILABLE = "unavailable"  # switched off by hand
-    RESTING = "resting"
-    OFF_DUTY = "off_duty"  # available, and outside their hours
-    UNKNOWN = "unknown"  # no such agent
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -444,6 +435,13 @@ class Store(Protocol):
 
     async def rest(self, agent_id: AgentId, until: datetime | None, why: str) -> None:
         """Let an agent rest, or return (no `until`), strikes forgotten. Raises UnknownError."""
+        ...
+
+    async def history(self, bot_id: BotId, since: datetime) -> Sequence[float | None]:
+        """For each decided transfer of the bot: seconds from the request to being joined, or a miss.
+
+        Transfers that the bot called off, or whose lead hung up, are left out: nobody failed them.
+        """
         ...
 
     async def hold(self, hold_id: str, agent_ids: Sequence[AgentId], until: datetime) -> Sequence[AgentId]:

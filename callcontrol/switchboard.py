@@ -11,12 +11,14 @@ from typing import Any
 import structlog
 
 from callcontrol.conductor import Conductor, Ports, replayed
+from callcontrol.console import Console
 from callcontrol.core import cleaning
 from callcontrol.core import events as e
 from callcontrol.core.model import AgentId, BotId, Call, ChannelId, LeadId, TransferId
 from callcontrol.core.transfer import UNDECIDED, State
 from callcontrol.narration import Narration, Told
 from callcontrol.ports import (
+    AgentAsked,
     ChannelBusyError,
     Clock,
     HandoffDone,
@@ -57,6 +59,7 @@ class Switchboard:
     ) -> None:
         """`on_outcome` is called when an outcome, and so perhaps a text, has been stored."""
         self._ports = Ports(pbx=pbx, store=store, speech=speech, clock=clock, on_outcome=on_outcome)
+        self._console = Console(self._ports)
         self._conductors: dict[TransferId, Conductor] = {}
         self._by_channel: dict[ChannelId, Conductor] = {}
         self._opening: dict[str, asyncio.Future[TransferRow]] = {}
@@ -83,6 +86,7 @@ class Switchboard:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._ports.pbx.run(self._report))
                 group.create_task(self._publish_fallbacks())
+                group.create_task(self._console.run())
         finally:
             for task in self._tasks:
                 task.cancel()
@@ -201,6 +205,7 @@ class Switchboard:
         match report:
             case LinkUp(survey=survey):
                 self._linked = True
+                self._console.show_all()
                 self._restored(survey)
             case LinkDown():
                 self._linked = False
@@ -210,6 +215,8 @@ class Switchboard:
                 self._spawn(self._asked(report))
             case HandoffDone(channel=channel):
                 self._post(channel, e.HandoffFinished())
+            case AgentAsked():
+                self._spawn(self._console.asked(report))
             case _:
                 self._post(report.channel, report)
 

@@ -7,6 +7,7 @@ from callcontrol.core import schedule
 from callcontrol.core.model import (
     Agent,
     AgentId,
+    AgentState,
     Candidate,
     Considered,
     Endpoint,
@@ -47,6 +48,16 @@ def consider(
             _tried(agent, rung, declined),
         ),
     )
+
+
+def state_of(candidate: Candidate, now: datetime) -> AgentState:
+    """What the agent's lamp shows: what the agent, or the clock, has decided, not who is calling."""
+    agent, resting_until = candidate.agent, candidate.standing.resting_until
+    if not (agent.active and agent.available):
+        return AgentState.UNAVAILABLE
+    if resting_until is not None and resting_until > now:
+        return AgentState.RESTING
+    return AgentState.AVAILABLE if schedule.is_open(agent, now) else AgentState.OFF_DUTY
 
 
 def callable_now(agent: Agent, lines: Lines, rung: Collection[Endpoint] = ()) -> tuple[Endpoint, ...]:

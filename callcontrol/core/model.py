@@ -118,6 +118,16 @@ class Standing:
     transfers_today: int = 0  # calls taken since midnight in the agent's zone
 
 
+class AgentState(StrEnum):
+    """What an agent's lamp shows, and what a feature code says."""
+
+    AVAILABLE = "available"
+    UNAVAILABLE = "unavailable"  # switched off by hand
+    RESTING = "resting"
+    OFF_DUTY = "off_duty"  # available, and outside their hours
+    UNKNOWN = "unknown"  # no such agent
+
+
 class LineState(StrEnum):
     """A phone, as the switch sees it."""
 
@@ -289,6 +299,7 @@ class Directory:
     rules: tuple[Rule, ...] = ()
     bots: tuple[Bot, ...] = ()
     leads: tuple[Lead, ...] = ()
+    strikes: StrikePolicy = StrikePolicy()
 
 
 class StepKind(StrEnum):

@@ -1,11 +1,12 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from callcontrol.core.availability import callable_now, consider
+from callcontrol.core.availability import callable_now, consider, state_of
 from callcontrol.core.model import (
     AcceptBy,
     Agent,
     AgentId,
+    AgentState,
     Candidate,
     Endpoint,
     EndpointKind,
@@ -115,3 +116,14 @@ def test_the_phones_to_ring_are_those_on_and_not_rung():
     states = lambda e: lines.get(e.address, LineState.NOT_IN_USE)  # noqa: E731
     assert callable_now(alice().agent, states) == (SOFT,)
     assert callable_now(alice().agent, states, rung={SOFT}) == ()
+
+
+def test_the_lamp_shows_what_the_agent_or_the_clock_decided():
+    resting = Standing(resting_until=NOW + timedelta(minutes=1))
+    night = NOW + timedelta(hours=12)
+    assert state_of(alice(), NOW) is AgentState.AVAILABLE
+    assert state_of(alice(available=False, standing=resting), NOW) is AgentState.UNAVAILABLE
+    assert state_of(alice(active=False), NOW) is AgentState.UNAVAILABLE
+    assert state_of(alice(standing=resting), NOW) is AgentState.RESTING
+    assert state_of(alice(standing=resting), NOW + timedelta(minutes=1)) is AgentState.AVAILABLE
+    assert state_of(alice(), night) is AgentState.OFF_DUTY
