@@ -1,74 +1,74 @@
 """directory.yaml: agents, pools, rules and bots; and leads, where a demo needs some."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from callcontrol.config.document import Document, read
-from callcontrol.config.problems import ConfigError, Place, Problem, did_you_mean
-from callcontrol.config.schedule import schedule
-from callcontrol.config.schema import Model, exactly_one, validate
-from callcontrol.config.values import DialString, Extension, Goto, Id, Number, Seconds, Text, Zone
+from callcontrol.config import conditions, references
+from callcontrol.config.calendar import Calendar
+from callcontrol.config.conditions import When
+from callcontrol.config.document import read
+from callcontrol.config.people import Agent, Fallback
+from callcontrol.config.problems import ConfigError, Problem
+from callcontrol.config.schema import Model, validate
+from callcontrol.config.stranding import stranded, warnings
+from callcontrol.config.values import Goto, Id, Languages, Number, Pause, Seconds, Tags, Text, Zone
 from callcontrol.core import model as core
-
-
-def _one_or_more(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-Words = Annotated[tuple[Text, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
-Schedule = Annotated[tuple[core.Window, ...], BeforeValidator(schedule)]
-
-
-class Endpoint(Model):
-    extension: Extension | None = None
-    number: Number | None = None
-    dial: DialString | None = None
-    accept: core.AcceptBy | None = None  # none: answer for extensions, key for all others
-
-    @model_validator(mode="after")
-    def _one_address(self) -> Self:
-        exactly_one(self, "extension", "number", "dial")
-        return self
-
-    def to_core(self) -> core.Endpoint:
-        kind = core.EndpointKind(exactly_one(self, "extension", "number", "dial"))
-        default = core.AcceptBy.ANSWER if kind is core.EndpointKind.EXTENSION else core.AcceptBy.KEY
-        return core.Endpoint(kind=kind, address=getattr(self, kind.value), accept_by=self.accept or default)
-
-
-class Fallback(Endpoint):
-    label: Text | None = None
-
-    def to_fallback(self) -> core.Fallback:
-        endpoint = self.to_core()
-        return core.Fallback(label=self.label or endpoint.address, endpoint=endpoint)
-
-
-class Agent(Model):
-    id: Id
-    name: Text
-    zone: Zone | None = None
-    schedule: Schedule
-    endpoints: Annotated[tuple[Endpoint, ...], Field(min_length=1)]
-    phone: Number | None = None
-    active: bool = True
-    available: bool = True  # at first; afterwards the agent's own toggle counts
 
 
 class Pool(Model):
     id: Id
     name: Text | None = None
-    agents: Annotated[tuple[Text, ...], Field(min_length=1)]
+    agents: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
+    tags: Annotated[Tags, Field(min_length=1)] | None = None  # who has them all
+    languages: Annotated[Languages, Field(min_length=1)] | None = None  # likewise
+    order: core.PoolOrder = core.PoolOrder.LISTED
+    at_once: Annotated[int, Field(ge=0, le=1000)] = 0
+    step_s: Annotated[Seconds, Field(ge=1, le=300)] = 10.0
+    last_agent_first: bool = False
+    wrap_up_s: Pause | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.agents is None) == (self.tags is None and self.languages is None):
+            raise ValueError("give either agents, or the tags or languages that its agents have")
+        return self
+
+    def to_core(self) -> core.Pool:
+        return core.Pool(
+            id=core.PoolId(self.id),
+            name=self.name or self.id,
+            agent_ids=tuple(core.AgentId(agent) for agent in self.agents or ()),
+            tags=frozenset((*(self.tags or ()), *(self.languages or ()))),
+            order=self.order,
+            at_once=self.at_once,
+            step_s=self.step_s,
+            last_agent_first=self.last_agent_first,
+            wrap_up_s=self.wrap_up_s,
+        )
 
 
 class Rule(Model):
     name: Text
-    when: Annotated[dict[Text, Words], Field(min_length=1)]
+    when: When
     pool: Text
+
+    def to_core(self, zone: ZoneInfo | None) -> core.Rule:
+        when = conditions.to_core(self.when, zone)
+        return core.Rule(name=self.name, when=when, pool_id=core.PoolId(self.pool))
+
+
+class Strikes(Model):
+    """When an agent who keeps missing rings is let rest."""
+
+    limit: Annotated[int, Field(ge=0, le=100)] = 3  # missed rings in a row; 0: never
+    rest_minutes: Annotated[float, Field(gt=0, le=1440, allow_inf_nan=False)] = 30.0
+
+    def to_core(self) -> core.StrikePolicy:
+        return core.StrikePolicy(limit=self.limit, rest_s=self.rest_minutes * 60)
 
 
 class Contact(Model):
@@ -151,100 +151,39 @@ class Lead(Model):
 
 
 class DirectoryFile(Model):
-    zone: Zone | None = None  # of agents who name none
+    zone: Zone | None = None  # of agents, and of conditions on the time, that name none
     owner: Contact | None = None
+    strikes: Strikes = Strikes()
+    holidays: dict[Id, Calendar] = Field(default_factory=dict)
     agents: tuple[Agent, ...] = ()
     pools: tuple[Pool, ...] = ()
     rules: tuple[Rule, ...] = ()
     bots: Annotated[tuple[Bot, ...], Field(min_length=1)]
     leads: tuple[Lead, ...] = ()
 
+    def to_core(self) -> core.Directory:
+        return core.Directory(
+            agents=tuple(agent.to_core(self.zone, self.holidays) for agent in self.agents),
+            pools=tuple(pool.to_core() for pool in self.pools),
+            rules=tuple(rule.to_core(self.zone) for rule in self.rules),
+            bots=tuple(bot.to_core(self.owner) for bot in self.bots),
+            leads=tuple(lead.to_core() for lead in self.leads),
+            strikes=self.strikes.to_core(),
+        )
 
-def load_directory(path: Path) -> core.Directory:
-    """Raises ConfigError, also for references to what isn't there."""
+
+def load_directory(path: Path, warn: Callable[[Problem], None] = lambda _: None) -> core.Directory:
+    """Raises ConfigError, also for references to what isn't there and for bots that could reach nobody.
+
+    `warn` is told what is right and may still surprise.
+    """
     document = read(path)
     file = validate(DirectoryFile, document)
-    if problems := [*_repeated(file, document), *_dangling(file, document), *_zoneless(file, document)]:
+    if problems := references.problems(file, document):
         raise ConfigError(sorted(problems, key=lambda p: p.line or 0))
-    return core.Directory(
-        agents=tuple(_agent(agent, agent.zone or file.zone) for agent in file.agents),
-        pools=tuple(
-            core.Pool(
-                id=core.PoolId(pool.id),
-                name=pool.name or pool.id,
-                agent_ids=tuple(core.AgentId(agent) for agent in pool.agents),
-            )
-            for pool in file.pools
-        ),
-        rules=tuple(
-            core.Rule(name=rule.name, when=dict(rule.when), pool_id=core.PoolId(rule.pool))
-            for rule in file.rules
-        ),
-        bots=tuple(bot.to_core(file.owner) for bot in file.bots),
-        leads=tuple(lead.to_core() for lead in file.leads),
-    )
-
-
-def _agent(agent: Agent, zone: ZoneInfo | None) -> core.Agent:
-    assert zone is not None  # noqa: S101 - _zoneless has refused the others
-    return core.Agent(
-        id=core.AgentId(agent.id),
-        name=agent.name,
-        active=agent.active,
-        available=agent.available,
-        zone=zone,
-        schedule=agent.schedule,
-        endpoints=tuple(endpoint.to_core() for endpoint in agent.endpoints),
-        phone=agent.phone,
-    )
-
-
-def _zoneless(file: DirectoryFile, document: Document) -> list[Problem]:
-    what = "has no zone; add one such as America/Denver, or a `zone:` for all at the top of the file"
-    return [
-        document.problem(("agents", n), what)
-        for n, agent in enumerate(file.agents)
-        if agent.zone is None and file.zone is None
-    ]
-
-
-def _repeated(file: DirectoryFile, document: Document) -> list[Problem]:
-    named: list[tuple[Place, str]] = []
-    for kind in ("agents", "pools", "bots", "leads"):
-        named += [((kind, n, "id"), f"{kind}:{item.id}") for n, item in enumerate(getattr(file, kind))]
-    named += [(("rules", n, "name"), f"rules:{rule.name}") for n, rule in enumerate(file.rules)]
-    for p, pool in enumerate(file.pools):
-        named += [
-            (("pools", p, "agents", n), f"pool {pool.id}:{agent}") for n, agent in enumerate(pool.agents)
-        ]
-    first: dict[str, Place] = {}
-    problems = []
-    for place, name in named:
-        if name in first:
-            line = document.lines.get(first[name])
-            what = f"{name.partition(':')[2]!r} is given twice, first in line {line}; keep one"
-            problems.append(document.problem(place, what))
-        first.setdefault(name, place)
-    return problems
-
-
-def _dangling(file: DirectoryFile, document: Document) -> list[Problem]:
-    agents = dict.fromkeys(agent.id for agent in file.agents)
-    pools = dict.fromkeys(pool.id for pool in file.pools)
-    bots = dict.fromkeys(bot.id for bot in file.bots)
-    references: list[tuple[Place, str, str, Mapping[str, None]]] = []
-    for p, pool in enumerate(file.pools):
-        references += [(("pools", p, "agents", n), "agent", a, agents) for n, a in enumerate(pool.agents)]
-    for r, rule in enumerate(file.rules):
-        references.append((("rules", r, "pool"), "pool", rule.pool, pools))
-        references += [(("rules", r, "when", "bot"), "bot", bot, bots) for bot in rule.when.get("bot", ())]
-    references += [
-        (("leads", n, "agent"), "agent", lead.agent, agents)
-        for n, lead in enumerate(file.leads)
-        if lead.agent
-    ]
-    return [
-        document.problem(place, f"there is no {what} {name!r} in this file{did_you_mean(name, list(known))}")
-        for place, what, name, known in references
-        if name not in known
-    ]
+    directory = file.to_core()
+    if found := [document.problem(place, what) for place, what in stranded(directory)]:
+        raise ConfigError(found)
+    for place, what in warnings(directory):
+        warn(document.problem(place, what))
+    return directory

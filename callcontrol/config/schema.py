@@ -47,7 +47,8 @@ class Model(BaseModel):
     def _prepare(cls, data: Any, info: ValidationInfo) -> Any:
         if not isinstance(data, dict):
             return data
-        known = [*cls.model_fields, *(f"{name}_{way}" for name in cls.SECRETS for way in ("file", "env"))]
+        fields = (field.alias or name for name, field in cls.model_fields.items())
+        known = [*fields, *(f"{name}_{way}" for name in cls.SECRETS for way in ("file", "env"))]
         unknown = [key for key in data if key not in known]
         if unknown:
             raise PydanticCustomError("unknown_keys", "unknown", {"unknown": unknown, "known": known})
@@ -131,7 +132,7 @@ def validate(model: type[AnyModel], document: Document) -> AnyModel:
 
 
 def _problems(error: ErrorDetails, document: Document) -> list[Problem]:
-    place: Place = tuple(step for step in error["loc"] if step not in ("[key]", "function-after"))
+    place: Place = tuple(step for step in error["loc"] if not _pydantics_own(step))
     given = error.get("ctx", {})
     match error["type"]:
         case "unknown_keys":
@@ -148,6 +149,11 @@ def _problems(error: ErrorDetails, document: Document) -> list[Problem]:
             return [document.problem(place, str(given["error"]))]
         case _:
             return [document.problem(place, _right(error))]
+
+
+def _pydantics_own(step: str | int) -> bool:
+    """`[key]`, a union's tag in brackets, or a validator: nothing that stands in the file."""
+    return isinstance(step, str) and (step.startswith("[") or step == "function-after")
 
 
 def _unknown(key: str, known: list[str]) -> str:

@@ -13,6 +13,8 @@ from callcontrol.config.problems import did_you_mean
 
 _NUMBER_SHAPE = re.compile(r"\+[\d\s().\-]{6,24}\Z")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}\Z")
+_TAG = re.compile(r"[^\W_][\w.:-]{0,63}\Z")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*\Z")
 _EXTENSION = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _DIAL = re.compile(r"[A-Za-z][A-Za-z0-9_]{1,19}/[A-Za-z0-9_+*#.:@/=-]{1,150}\Z")
 _LOCAL_KEPT = re.compile(r"local/.*/[a-z]*n[a-z]*\Z", re.IGNORECASE)
@@ -127,6 +129,24 @@ def path(value: Any) -> Path:
     return value if isinstance(value, Path) else Path(text(value)).expanduser()
 
 
+def one_or_more(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def tag(value: Any) -> str:
+    given = text(value).casefold()
+    if not _TAG.match(given):
+        raise ValueError(f"{given!r} can't be a tag; use letters, digits and _ . : - (at most 64)")
+    return given
+
+
+def language(value: Any) -> str:
+    given = text(value).casefold()
+    if not _LANGUAGE.match(given):
+        raise ValueError(f"{given!r} is no language; write its code, such as de, en or pt-br")
+    return f"lang:{given}"
+
+
 def _shown(value: object) -> str:
     match value:
         case list():
@@ -138,6 +158,7 @@ def _shown(value: object) -> str:
 
 
 Text = Annotated[str, BeforeValidator(text)]
+Words = Annotated[tuple[Text, ...], BeforeValidator(one_or_more), Field(min_length=1)]
 Id = Annotated[str, BeforeValidator(identifier)]
 Number = Annotated[str, BeforeValidator(number)]
 Zone = Annotated[ZoneInfo, BeforeValidator(zone)]
@@ -149,3 +170,6 @@ Command = Annotated[tuple[str, ...], BeforeValidator(argv)]
 FilePath = Annotated[Path, BeforeValidator(path)]
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 Port = Annotated[int, Field(ge=0, le=65535)]
+Pause = Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
+Tags = Annotated[tuple[Annotated[str, BeforeValidator(tag)], ...], BeforeValidator(one_or_more)]
+Languages = Annotated[tuple[Annotated[str, BeforeValidator(language)], ...], BeforeValidator(one_or_more)]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from callcontrol.config import ConfigError, load_directory
-from callcontrol.core.model import AcceptBy, Directory, EndpointKind, Window
+from callcontrol.core.model import AcceptBy, All, Compare, Directory, EndpointKind, Operator, Window
 
 SHIPPED = Path(__file__).parents[2] / "config" / "directory.yaml"
 
@@ -28,6 +28,8 @@ bots:
   - id: sami
     name: Sami
 """
+
+WITH_FALLBACK = PEOPLE + "    fallbacks: [{number: +4930654321}]\n"
 
 
 def load(tmp_path: Path, text: str) -> Directory:
@@ -85,7 +87,8 @@ def test_the_playbooks_defaults_hold_where_nothing_is_said(tmp_path):
 
 
 def test_one_word_in_a_rule_is_a_list_of_one(tmp_path):
-    assert load(tmp_path, PEOPLE).rules[0].when == {"source": ("zillow",)}
+    condition = Compare(fact="source", operator=Operator.IS, values=("zillow",))
+    assert load(tmp_path, PEOPLE).rules[0].when == All(conditions=(condition,))
 
 
 @pytest.mark.parametrize(
@@ -138,7 +141,7 @@ def test_what_is_wrong_is_named_with_its_line_and_what_would_be_right(tmp_path, 
     ],
 )
 def test_a_schedule_is_read_as_it_is_meant(tmp_path, written, windows):
-    found = load(tmp_path, PEOPLE.replace("always", written)).agents[0].schedule
+    found = load(tmp_path, WITH_FALLBACK.replace("always", written)).agents[0].schedule
     assert found == tuple(Window(weekday=d, start_min=s, end_min=e) for d, s, e in windows)
 
 
