@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import struct
 import tempfile
-import uuid
 from collections.abc import Callable
 from math import pi, sin
 from pathlib import Path
@@ -15,6 +14,7 @@ from tests.lab.ami import Message
 from tests.lab.appbots import AppBot, AppBots
 from tests.lab.calls import Call, Leftovers
 from tests.lab.instance import Instance
+from tests.lab.lamp import Lamp
 from tests.lab.listening import Heard
 from tests.lab.provision import provision
 from tests.lab.recordings import Recordings
@@ -51,6 +51,7 @@ class Lab:
         self.recordings = Recordings(self.world, self.app_bots, self.wire)
         self._rotation = itertools.count(1)
         self._bulk = itertools.count(1)
+        self._lamps: list[Lamp] = []
 
     @classmethod
     async def start(cls, run_dir: Path | None = None, *, say: Callable[[str], None] | None = None) -> "Lab":
@@ -101,6 +102,8 @@ class Lab:
         await self.app_bots.stop()
         for router in self.world.routers.values():
             router.close()
+        for lamp in self._lamps:
+            lamp.close()
         self.wire.close()
         self.pbx.release()
         self.world.instance.release()
@@ -110,6 +113,12 @@ class Lab:
     def phone(self, name: str) -> PartyLine:
         """Anybody by name: a desk phone, a mobile, the front desk, the bot, a lead."""
         return self.world.parties[name]
+
+    async def lamp(self, agent_id: str) -> Lamp:
+        """An agent's lamp as a phone that subscribed to it shows it. It stays until the lab stops."""
+        lamp = Lamp(f"callcontrol-{agent_id}", self.pbx.sip_port, self.watch)
+        self._lamps.append(lamp)
+        return await lamp.open()
 
     def calls_received(self, name: str) -> list[ReceivedCall]:
         """Return the calls a party's phone got since the last reset, and what it was shown of each."""
@@ -138,7 +147,7 @@ class Lab:
             number, line = parties.DID_BOT, "pbx"
         else:
             number, line, who = who.number, "pbx-bot", parties.BY_NAME["bot"]
-        caller_leg = await self._place(who, f"PJSIP/{number}@{line}")
+        caller_leg = await self.world.place(who, f"PJSIP/{number}@{line}")
         caller_channel = await self.switch.channel_of(caller_leg.call_id)
         callee_channel = await self.switch.partner(caller_channel)
         callee_leg = await self._leg_of(callee_channel)
@@ -164,7 +173,7 @@ class Lab:
         return await self._call_app_bot(kind, lead)
 
     async def _call_app_bot(self, kind: str, lead: str) -> Call:
-        leg = await self._place(parties.BY_NAME[lead], f"PJSIP/{APP_BOT_DIDS[kind]}@pbx")
+        leg = await self.world.place(parties.BY_NAME[lead], f"PJSIP/{APP_BOT_DIDS[kind]}@pbx")
         lead_channel = await self.switch.channel_of(leg.call_id)
         bot_channel = await self.switch.partner(lead_channel) if kind == "local" else None
         bot = await self._app_bot(lead_channel, bot_channel)
@@ -182,24 +191,6 @@ class Lab:
             return next((bot for bot in self.app_bots.conversations if bot.key == key), None)
 
         return await self.wait_until(conversation, what="the bot to have the lead")
-
-    async def _place(self, caller: parties.Party, channel: str) -> Leg:
-        """Have somebody outside call the PBX; return the leg when it was answered."""
-        channel_id = str(uuid.uuid4())
-        await self.world.instance.ami.action(
-            "Originate",
-            Channel=channel,
-            ChannelId=channel_id,
-            Context="talking",
-            Exten=caller.exten,
-            Priority="1",
-            CallerID=f'"{caller.display}" <{caller.number or caller.name}>',
-            Timeout="60000",
-            Async="true",
-        )
-        return await self.wait_until(
-            lambda: self.world.leg_by_id(channel_id), 15.0, what=f"{caller.name}'s call to be answered"
-        )
 
     async def _leg_of(self, channel: str) -> Leg:
         call_id = await self.switch.call_id_of(channel)

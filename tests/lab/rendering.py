@@ -95,5 +95,12 @@ def _phone_lines(world: World, secret: str) -> str:
             "auth_type = userpass",
             f"username = {name}",
             f"password = {secret}",
+            f"[{name}-line](phone-calls)",
+            f"from_user = {name}",
+            f"outbound_auth = {name}",
+            f"aors = {name}-line",
+            f"[{name}-line]",
+            "type = aor",
+            f"contact = sip:{HOST}:{router.port}",
         ]
     return "\n".join(lines)

@@ -299,7 +299,7 @@ async def site(
     folder.mkdir(parents=True, exist_ok=True)
     company = Site(lab, folder, people or directory(), database=database, ami_port=ami_port)
     try:
-        await company.cli("apply", str(folder / "directory.yaml"))
+        await company.cli("apply", str(folder / "directory.yaml"), "--yes")
         await company.start()
         yield company
     finally:

@@ -1,5 +1,6 @@
 """The outside world: its parties and the calls each of them has."""
 
+import uuid
 from dataclasses import dataclass, field
 
 from tests.lab.ami import Message
@@ -72,6 +73,24 @@ class World:
 
     def leg_by_id(self, channel_id: str) -> Leg | None:
         return next((leg for leg in self.legs if leg.channel_id == channel_id and leg.talking_at), None)
+
+    async def place(self, caller: Party, channel: str) -> Leg:
+        """Have somebody outside call the PBX; return the leg when it was answered."""
+        channel_id = str(uuid.uuid4())
+        await self.instance.ami.action(
+            "Originate",
+            Channel=channel,
+            ChannelId=channel_id,
+            Context="talking",
+            Exten=caller.exten,
+            Priority="1",
+            CallerID=f'"{caller.display}" <{caller.number or caller.name}>',
+            Timeout="60000",
+            Async="true",
+        )
+        return await self.watch.until(
+            lambda: self.leg_by_id(channel_id), 15.0, what=f"{caller.name}'s call to be answered"
+        )
 
     async def booted(self) -> None:
         """Learn what this Asterisk can do."""
@@ -197,6 +216,12 @@ class PartyLine:
             router.plugged_in = True
             if self._absent:
                 await self.register()
+
+    async def dials(self, number: str) -> LegHandle:
+        """A desk phone calls an extension of the PBX, or a code; returns when that has answered."""
+        if self.name not in self.world.routers:
+            raise LabError(f"{self.name} is no phone of the company's")
+        return LegHandle(await self.world.place(self.party, f"PJSIP/{number}@{self.name}-line"), self.world)
 
     async def unregister(self) -> None:
         """Sign a desk phone off from the PBX; returns when the PBX has noticed."""

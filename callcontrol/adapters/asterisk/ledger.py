@@ -4,7 +4,7 @@ No I/O here. Frames about any other channel are dropped at the first look.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
@@ -12,9 +12,13 @@ from callcontrol.adapters.asterisk.causes import NO_CHANNEL, cause_text, ended_b
 from callcontrol.adapters.asterisk.frames import Frame
 from callcontrol.core import events as e
 from callcontrol.core.model import Call, ChannelId, TransferId
-from callcontrol.ports import HandoffDone, Report, TransferAsked
+from callcontrol.ports import AgentAsked, AgentWish, HandoffDone, Report, TransferAsked
 
-EVENTS = ("Newstate", "Hangup", "BridgeEnter", "BridgeLeave", "UserEvent", "OriginateResponse")
+EVENTS = (
+    *("Newstate", "Hangup", "BridgeEnter", "BridgeLeave", "UserEvent", "OriginateResponse"),
+    "DeviceStateChange",  # of phones, not channels: `lines` has them
+)
+MAX_REST_MIN = 480
 
 _RINGING, _UP = "5", "6"  # ChannelState
 _LEG_CONTEXT = "callcontrol-leg"
@@ -55,7 +59,9 @@ class CallTrack:
 
 
 class Ledger:
-    def __init__(self) -> None:
+    def __init__(self, address_of: Callable[[str], str]) -> None:
+        """`address_of`: the directory's extension for a phone of the switch."""
+        self._address_of = address_of
         self.legs: dict[ChannelId, LegTrack] = {}
         self.calls: dict[TransferId, CallTrack] = {}
         self.places: dict[ChannelId, Place] = {}
@@ -249,6 +255,9 @@ class Ledger:
         if name == "CallcontrolTransfer":
             self.places[channel] = Place(frame.get("Channel", ""), "")
             yield _asked(frame, channel)
+        elif name == "CallcontrolAgent":
+            self.places[channel] = Place(frame.get("Channel", ""), "")
+            yield from self._agent_asked(frame, channel)
         elif name == "CallcontrolHandoffFinished":
             yield HandoffDone(channel=channel)
         elif name == "CallcontrolJoinFailed":
@@ -256,6 +265,20 @@ class Ledger:
                 yield e.JoinFailed(channel=leg.id, why=frame.get("Why", ""))
         elif (leg := self.legs.get(channel)) is not None:
             yield from _leg_says(leg, name, frame)
+
+    def _agent_asked(self, frame: Frame, channel: ChannelId) -> Iterator[Report]:
+        """A wish that is none stays without an answer, and the phone says so."""
+        technology, given = frame.get("Channel", "").partition("/")[0], frame.get("Minutes", "")
+        minutes = int(given) if given.isdecimal() and len(given) <= 3 else 0
+        wish = frame.get("Wish", "")
+        if wish not in tuple(AgentWish) or (wish == AgentWish.REST and not 1 <= minutes <= MAX_REST_MIN):
+            return
+        yield AgentAsked(
+            channel=channel,
+            address=self._address_of(f"{technology}/{frame.get('Address', '')}"),
+            wish=AgentWish(wish),
+            minutes=minutes if wish == AgentWish.REST else 0,
+        )
 
 
 def _leg_says(leg: LegTrack, name: str, frame: Frame) -> Iterator[Report]:

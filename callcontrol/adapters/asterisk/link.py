@@ -28,8 +28,12 @@ LIST_ROWS = (
     *("CoreShowChannel", "CoreShowChannelsComplete"),
     *("Status", "StatusComplete"),
     *("BridgeInfoChannel", "BridgeInfoComplete"),
+    "DeviceStateListComplete",
 )
-NEVER_A_REPLY = ("UserEvent", "OriginateResponse")  # a dialplan, or a caller, can forge an ActionID
+NEVER_A_REPLY = (
+    *("UserEvent", "OriginateResponse"),  # a dialplan, or a caller, can forge an ActionID
+    "DeviceStateChange",  # a row of DeviceStateList is news as any other, and there may be thousands
+)
 
 Fields = Mapping[str, str | Sequence[str]]
 

@@ -17,13 +17,27 @@ from callcontrol.adapters.asterisk.causes import ANSWERED_ELSEWHERE, NORMAL_CLEA
 from callcontrol.adapters.asterisk.channels import Channels
 from callcontrol.adapters.asterisk.dialstrings import dial_string
 from callcontrol.adapters.asterisk.frames import Frame
+from callcontrol.adapters.asterisk.lamps import Lamps
 from callcontrol.adapters.asterisk.ledger import CallTrack, Ledger, LegTrack, Place
+from callcontrol.adapters.asterisk.lines import Lines
 from callcontrol.adapters.asterisk.link import RefusedError, SilenceError
 from callcontrol.adapters.asterisk.session import Supervisor
 from callcontrol.adapters.asterisk.settings import AsteriskSettings
 from callcontrol.core import events as e
 from callcontrol.core.events import Why
-from callcontrol.core.model import AcceptBy, Agent, BotId, Call, ChannelId, Endpoint, Leg, TransferId
+from callcontrol.core.model import (
+    AcceptBy,
+    Agent,
+    AgentId,
+    AgentState,
+    BotId,
+    Call,
+    ChannelId,
+    Endpoint,
+    Leg,
+    LineState,
+    TransferId,
+)
 from callcontrol.ports import ChannelUnknownError, Finding, HandoffDone, PortError, Report, RingOrder
 
 log = structlog.get_logger(__name__)
@@ -60,9 +74,11 @@ _CAUSES_OF_A_SHUTDOWN = ("0", "16")
 class AsteriskPbx:
     def __init__(self, settings: AsteriskSettings) -> None:
         self._settings = settings
-        self._ledger = Ledger()
-        self._supervisor = Supervisor(settings, self._ledger, self._event)
+        self._lines = Lines(settings)
+        self._ledger = Ledger(self._lines.address_of)
+        self._supervisor = Supervisor(settings, self._ledger, self._lines, self._event)
         self._channels = Channels(self._supervisor, self._ledger)
+        self._lamps = Lamps(self._channels)
         self._report: Callable[[Report], None] = lambda _: None
         self._tasks: set[asyncio.Task[None]] = set()
         self._published: dict[BotId, str] = {}
@@ -309,6 +325,17 @@ class AsteriskPbx:
             return
         await self._channels.act("Originate", originates.publish(bot_id, "&".join(kept)))
         self._published |= news
+
+    # --- agents' phones
+
+    def line(self, endpoint: Endpoint) -> LineState:
+        return self._lines.state(endpoint)
+
+    async def show(self, agent_id: AgentId, state: AgentState) -> None:
+        await self._lamps.show(agent_id, state, self._supervisor.pbx_started)
+
+    async def answer_agent(self, channel: ChannelId, state: AgentState) -> None:
+        await self._channels.set(channel, "CALLCONTROL_STATE", state.value)
 
     # --- small things
 

@@ -8,7 +8,8 @@ import structlog
 
 from callcontrol.adapters.asterisk.frames import Frame
 from callcontrol.adapters.asterisk.ledger import EVENTS, Ledger
-from callcontrol.adapters.asterisk.link import AmiLink, Fields, LoginError, Reply
+from callcontrol.adapters.asterisk.lines import Lines
+from callcontrol.adapters.asterisk.link import AmiLink, Fields, LoginError, RefusedError, Reply
 from callcontrol.adapters.asterisk.settings import AsteriskSettings
 from callcontrol.core.events import Survey
 from callcontrol.ports import LinkDown, LinkUp, PortError, Report
@@ -19,10 +20,13 @@ log = structlog.get_logger(__name__)
 class Supervisor:
     """`run` it as a task. Events reach `on_event` in the order of the wire, from a survey on."""
 
-    def __init__(self, settings: AsteriskSettings, ledger: Ledger, on_event: Callable[[Frame], None]) -> None:
+    def __init__(
+        self, settings: AsteriskSettings, ledger: Ledger, lines: Lines, on_event: Callable[[Frame], None]
+    ) -> None:
         self.pbx_started = ""
         self._settings = settings
         self._ledger = ledger
+        self._lines = lines
         self._on_event = on_event
         self._link: AmiLink | None = None  # only while events may flow
         self._early: list[Frame] = []
@@ -63,6 +67,7 @@ class Supervisor:
         link = AmiLink(self._settings, self._take, EVENTS)
         try:
             await link.open()
+            await self._list_phones(link)
             survey = await self._survey(link)
             self._link = link
             log.info("linked to the switch", pbx_started=survey.pbx_started)
@@ -83,9 +88,18 @@ class Supervisor:
         rows = await link.action("CoreShowChannels", many=True)
         return self._ledger.survey(self.pbx_started, rows.rows)
 
+    async def _list_phones(self, link: AmiLink) -> None:
+        with self._lines.anew():
+            try:
+                await link.action("DeviceStateList", many=True)
+            except RefusedError as error:
+                log.error("no telling whose phone is in use: see `callcontrol check`", said=error.said)
+
     def _take(self, frame: Frame) -> None:
         """Before the survey is in, an event waits: the survey may be older or younger."""
-        if self._link is not None:
+        if frame.get("Event") == "DeviceStateChange":
+            self._lines.take(frame)
+        elif self._link is not None:
             self._on_event(frame)
         else:
             self._early.append(frame)

@@ -7,8 +7,22 @@ from enum import StrEnum
 from pathlib import Path
 
 from callcontrol.core import events as e
-from callcontrol.core.model import AcceptBy, Agent, BotId, Call, ChannelId, Endpoint, Leg, TransferId
+from callcontrol.core.model import (
+    AcceptBy,
+    Agent,
+    AgentId,
+    AgentState,
+    BotId,
+    Call,
+    ChannelId,
+    Endpoint,
+    Leg,
+    LineState,
+    TransferId,
+)
 from callcontrol.ports import (
+    AgentAsked,
+    AgentWish,
     ChannelUnknownError,
     Clock,
     Finding,
@@ -78,6 +92,11 @@ class SimulatedPbx:
 
     clock: Clock
     phones: dict[str, Behaviour] = field(default_factory=dict)
+    lines: dict[str, LineState] = field(
+        default_factory=dict
+    )  # by address; an extension not in it is not in use
+    lamps: dict[AgentId, AgentState] = field(default_factory=dict)
+    told: dict[ChannelId, AgentState] = field(default_factory=dict)  # what phones that dialled a code heard
     channels: dict[ChannelId, Channel] = field(default_factory=dict)
     orders: list[Order] = field(default_factory=list)
     started: str = "first start"
@@ -102,6 +121,13 @@ class SimulatedPbx:
     def hangs_up(self, channel: ChannelId) -> None:
         """Whoever is on that channel leaves."""
         self._end(channel, e.EndedBy.NORMAL, "16 Normal Clearing")
+
+    def dials(self, address: str, wish: AgentWish, minutes: int = 0) -> ChannelId:
+        """An agent dials a feature code."""
+        phone = Channel(id=ChannelId(f"phone-{next(self._ids):07d}"))
+        self.channels[phone.id] = phone
+        self._tell(AgentAsked(channel=phone.id, address=address, wish=wish, minutes=minutes))
+        return phone.id
 
     def loses_link(self) -> None:
         self.up = False
@@ -209,6 +235,20 @@ class SimulatedPbx:
 
     async def publish_fallbacks(self, bot_id: BotId, endpoints: Sequence[Endpoint]) -> None:
         self._need_link()
+
+    def line(self, endpoint: Endpoint) -> LineState:
+        unlisted = LineState.UNKNOWN if endpoint.external else LineState.NOT_IN_USE
+        return self.lines.get(endpoint.address, unlisted)
+
+    async def show(self, agent_id: AgentId, state: AgentState) -> None:
+        self._need_link()
+        self.lamps[agent_id] = state
+
+    async def answer_agent(self, channel: ChannelId, state: AgentState) -> None:
+        self._need_link()
+        if self.channels.pop(channel, None) is None:
+            raise ChannelUnknownError(channel)
+        self.told[channel] = state
 
     async def check(self, agents: Sequence[Agent]) -> Sequence[Finding]:
         return [Finding(subject="simulated switch", ok=True, detail="no calls leave this process")]

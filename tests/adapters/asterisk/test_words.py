@@ -133,7 +133,7 @@ def test_frames_come_out_whole_however_the_bytes_were_cut(frames: list[dict[str,
 
 @given(st.binary(max_size=2000))
 def test_no_bytes_break_the_reader_or_the_ledger(noise: bytes):
-    framer, ledger = Framer(EVENTS), Ledger()
+    framer, ledger = Framer(EVENTS), Ledger(str)
     frames = list(
         framer.feed(b"Asterisk Call Manager/1\r\n" + noise.replace(b"\n\n", b"\r\n\r\n") + b"\r\n\r\n")
     )
@@ -143,7 +143,7 @@ def test_no_bytes_break_the_reader_or_the_ledger(noise: bytes):
 
 @given(st.sampled_from(EVENTS), headers)
 def test_no_event_breaks_the_ledger(event: str, fields: dict[str, str]):
-    list(Ledger().apply({"Event": event, **fields}))
+    list(Ledger(str).apply({"Event": event, **fields}))
 
 
 def test_the_last_header_may_be_empty():
