@@ -125,7 +125,13 @@ class Office:
         await self.clock.advance(seconds, busy=lambda: self.switchboard.busy)
 
     async def asks(
-        self, call: Call | None = None, *, key: str = "", bot: str = "sami", lead: str = "lea"
+        self,
+        call: Call | None = None,
+        *,
+        key: str = "",
+        bot: str = "sami",
+        lead: str = "lea",
+        hold: str | None = None,
     ) -> tuple[Call, TransferId]:
         call = call or self.pbx.call()
         row = await self.switchboard.request(
@@ -135,6 +141,7 @@ class Office:
                 channel=call.lead,
                 summary="Lea wants to sell a house.",
                 key=key or str(uuid.uuid4()),
+                hold_id=hold or "",
             )
         )
         return call, row.id
