@@ -1,49 +1,54 @@
 """directory.yaml into the database, in one transaction."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
+from callcontrol.adapters.sql import conditions, leads, standings
 from callcontrol.adapters.sql import directory as stored
-from callcontrol.adapters.sql import leads
 from callcontrol.adapters.sql import schema as s
-from callcontrol.adapters.sql.changes import differs, lead_line, lines
+from callcontrol.adapters.sql.changes import Change, changes, differs, lead_change
 from callcontrol.adapters.sql.statements import upsert
-from callcontrol.core.model import Agent, AgentId, Bot, Directory, Endpoint, Lead, OutcomeActions
+from callcontrol.core.model import Agent, Bot, Directory, Endpoint, Lead, OutcomeActions, Pool
 from callcontrol.ports import UnknownError
+
+Rows = Iterator[dict[str, Any]]
 
 _BATCH = 500  # SQLite allows 32,766 values in a statement, older builds 999
 
 
 def apply(
     connection: Connection, memory: stored.Memory, directory: Directory, now: datetime
-) -> tuple[str, ...]:
+) -> tuple[Change, ...]:
     """Raises UnknownError where a pool, rule or lead names what the directory does not have."""
     _check(directory)
     version = connection.scalars(select(s.directory.c.version).with_for_update()).one()
     old = memory.current(connection, version)
-    changes = lines(old, directory)
-    if changes:
-        connection.execute(delete(s.rule))
-        connection.execute(delete(s.pool_member))
+    made = changes(old, directory)
+    if made:
+        for table in (s.rule, s.pool_member, s.pool_tag):
+            connection.execute(delete(table))
         _put_agents(connection, old, directory, now)
         _put_pools(connection, old, directory)
         _put_bots(connection, old, directory, now)
+        policy = directory.strikes
+        connection.execute(update(s.directory).values(strike_limit=policy.limit, strike_rest_s=policy.rest_s))
     reordered = _reordered(old, directory)
     if reordered:
         _put_order(connection, directory)
-    if changes or reordered:
+    if made or reordered:
         connection.execute(update(s.directory).values(version=s.directory.c.version + 1))
-    return (*changes, *_put_leads(connection, directory.leads))
+    return (*made, *_put_leads(connection, directory.leads))
 
 
-def set_available(connection: Connection, agent_id: AgentId, available: bool) -> None:
-    statement = update(s.agent).where(s.agent.c.id == agent_id, s.agent.c.removed_at.is_(None))
-    if connection.execute(statement, {"available": available}).rowcount == 0:
-        raise UnknownError("agent", agent_id)
+def plan(connection: Connection, memory: stored.Memory, directory: Directory) -> tuple[Change, ...]:
+    """Raises UnknownError as `apply` does."""
+    _check(directory)
+    made = changes(memory.current(connection), directory)
+    return (*made, *(change for _, batch in _lead_changes(connection, directory.leads) for change in batch))
 
 
 def _check(directory: Directory) -> None:
@@ -63,48 +68,72 @@ def _put_agents(connection: Connection, old: stored.Known, new: Directory, now: 
     added = [agent for agent in new.agents if agent.id not in old.agents]
     changed = [a for a in new.agents if a.id in old.agents and differs(old.agents[a.id], a)]
     dialect = connection.dialect.name
-    _run(connection, upsert(dialect, s.agent), map(_agent_values, added))
+    _run(connection, upsert(dialect, s.agent, frozenset({"toggle_seq"})), map(_agent_values, added))
     _run(
         connection,
-        upsert(dialect, s.agent, frozenset({"available", "position"})),
+        upsert(dialect, s.agent, frozenset({"available", "position", "toggle_seq"})),
         map(_agent_values, changed),
     )
     _mark_removed(connection, s.agent, old.agents.keys() - {agent.id for agent in new.agents}, now)
+    standings.forget(connection, [agent.id for agent in added])
     written = (*added, *changed)
-    for table in (s.agent_endpoint, s.schedule_window):
+    for table, rows in _AGENT_ROWS.items():
         _clear(connection, table, "agent_id", [agent.id for agent in written])
-    _run(
-        connection,
-        insert(s.agent_endpoint),
-        (
-            {"agent_id": agent.id, "position": n, **_endpoint_values(endpoint)}
-            for agent in written
-            for n, endpoint in enumerate(agent.endpoints, start=1)
-        ),
-    )
-    _run(
-        connection,
-        insert(s.schedule_window),
-        (
-            {
-                "agent_id": agent.id,
-                "position": n,
-                "weekday": window.weekday,
-                "start_min": window.start_min,
-                "end_min": window.end_min,
-            }
-            for agent in written
-            for n, window in enumerate(agent.schedule, start=1)
-        ),
-    )
+        _run(
+            connection,
+            insert(table),
+            ({"agent_id": agent.id, **row} for agent in written for row in rows(agent)),
+        )
+
+
+def _endpoint_rows(agent: Agent) -> Rows:
+    for n, endpoint in enumerate(agent.endpoints, start=1):
+        yield {"position": n, **_endpoint_values(endpoint)}
+
+
+def _window_rows(agent: Agent) -> Rows:
+    for n, window in enumerate(agent.schedule, start=1):
+        yield {
+            "position": n,
+            "weekday": window.weekday,
+            "start_min": window.start_min,
+            "end_min": window.end_min,
+        }
+
+
+def _exception_rows(agent: Agent) -> Rows:
+    for n, exception in enumerate(agent.exceptions, start=1):
+        yield {
+            "position": n,
+            "on": exception.on,
+            "start_min": exception.start_min,
+            "end_min": exception.end_min,
+            "opens": exception.opens,
+            "why": exception.why,
+        }
+
+
+def _tag_rows(agent: Agent) -> Rows:
+    for tag in sorted(agent.tags):
+        yield {"tag": tag}
+
+
+_AGENT_ROWS = {
+    s.agent_endpoint: _endpoint_rows,
+    s.schedule_window: _window_rows,
+    s.agent_exception: _exception_rows,
+    s.agent_tag: _tag_rows,
+}
 
 
 def _put_pools(connection: Connection, old: stored.Known, new: Directory) -> None:
-    """Rules and members have been deleted before: they are all written anew."""
+    """Rules, members and tags have been deleted before: they are all written anew."""
     gone = old.pools.keys() - {pool.id for pool in new.pools}
     _clear(connection, s.pool, "id", gone)
-    pools = ({"id": pool.id, "position": n, "name": pool.name} for n, pool in enumerate(new.pools, start=1))
+    pools = ({"position": n, **_pool_values(pool)} for n, pool in enumerate(new.pools, start=1))
     _run(connection, upsert(connection.dialect.name, s.pool), pools)
+    tags = ({"pool_id": pool.id, "tag": tag} for pool in new.pools for tag in sorted(pool.tags))
+    _run(connection, insert(s.pool_tag), tags)
     _run(
         connection,
         insert(s.pool_member),
@@ -121,7 +150,7 @@ def _put_pools(connection: Connection, old: stored.Known, new: Directory) -> Non
             {
                 "position": n,
                 "name": rule.name,
-                "conditions": {fact: list(values) for fact, values in rule.when.items()},
+                "conditions": conditions.to_json(rule.when),
                 "pool_id": rule.pool_id,
             }
             for n, rule in enumerate(new.rules, start=1)
@@ -157,8 +186,17 @@ def _put_order(connection: Connection, new: Directory) -> None:
         _run(connection, statement, ({"of": key, "position": n} for n, key in enumerate(ids, start=1)))
 
 
-def _put_leads(connection: Connection, given: Sequence[Lead]) -> tuple[str, ...]:
-    said = []
+def _put_leads(connection: Connection, given: Sequence[Lead]) -> tuple[Change, ...]:
+    said: list[Change] = []
+    for changed, made in _lead_changes(connection, given):
+        _run(connection, upsert(connection.dialect.name, s.lead), map(leads.values, changed))
+        said += made
+    return tuple(said)
+
+
+def _lead_changes(
+    connection: Connection, given: Sequence[Lead]
+) -> Iterator[tuple[Sequence[Lead], Sequence[Change]]]:
     for start in range(0, len(given), _BATCH):
         batch = given[start : start + _BATCH]
         rows = connection.execute(
@@ -166,9 +204,7 @@ def _put_leads(connection: Connection, given: Sequence[Lead]) -> tuple[str, ...]
         )
         old = {lead.id: lead for lead in map(leads.lead_of, rows)}
         changed = [lead for lead in batch if old.get(lead.id) != lead]
-        _run(connection, upsert(connection.dialect.name, s.lead), map(leads.values, changed))
-        said += [lead_line(old.get(lead.id), lead) for lead in changed]
-    return tuple(said)
+        yield changed, [lead_change(old.get(lead.id), lead) for lead in changed]
 
 
 def _run(connection: Connection, statement: Any, rows: Iterable[dict[str, Any]]) -> None:
@@ -197,6 +233,22 @@ def _agent_values(agent: Agent) -> dict[str, Any]:
         "zone": ZoneInfo(str(agent.zone)).key,
         "phone": agent.phone,
         "removed_at": None,
+        "weight": agent.weight,
+        "wrap_up_s": agent.wrap_up_s,
+        "endpoint_order": agent.endpoint_order,
+        "endpoint_step_s": agent.endpoint_step_s,
+    }
+
+
+def _pool_values(pool: Pool) -> dict[str, Any]:
+    return {
+        "id": pool.id,
+        "name": pool.name,
+        "ring_order": pool.order,
+        "at_once": pool.at_once,
+        "step_s": pool.step_s,
+        "last_agent_first": pool.last_agent_first,
+        "wrap_up_s": pool.wrap_up_s,
     }
 
 

@@ -2,53 +2,88 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import tzinfo
+from enum import StrEnum
 from typing import Any
 
 from callcontrol.adapters.sql.directory import Known
-from callcontrol.core.model import Contact, Directory, Endpoint, Fallback, Lead, OutcomeActions, Rule, Window
+from callcontrol.core.model import (
+    All,
+    AnyOf,
+    Compare,
+    Condition,
+    Contact,
+    DatedWindow,
+    Directory,
+    During,
+    Endpoint,
+    Fallback,
+    Lead,
+    Operator,
+    OutcomeActions,
+    Rule,
+    Window,
+)
+
+
+class ChangeKind(StrEnum):
+    ADDED = "added"
+    CHANGED = "changed"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    kind: ChangeKind
+    line: str  # for people
+
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _CALLED = {"agent_ids": "members", "pool_id": "pool"}
 _NOT_COMPARED = ("id", "available")  # an agent's toggle is the agent's
 
 
-def lines(old: Known, new: Directory) -> tuple[str, ...]:
+def changes(old: Known, new: Directory) -> tuple[Change, ...]:
     return (
         *_compare("agent", old.agents, {a.id: a for a in new.agents}),
         *_compare("pool", old.pools, {p.id: p for p in new.pools}),
         *_compare("rule", _named(old.rules), _named(new.rules)),
         *_order("rules", _named(old.rules), _named(new.rules)),
         *_compare("bot", old.bots, {b.id: b for b in new.bots}),
+        *_compare("strikes", {"": old.strikes}, {"": new.strikes}),
     )
 
 
-def lead_line(old: Lead | None, new: Lead) -> str:
+def lead_change(old: Lead | None, new: Lead) -> Change:
     """Which columns changed, without what is in them: that is personal."""
     if old is None:
-        return f"lead {new.id}: added"
+        return Change(kind=ChangeKind.ADDED, line=f"lead {new.id}: added")
     names = (f.name for f in fields(Lead) if getattr(old, f.name) != getattr(new, f.name))
-    return f"lead {new.id}: changed {', '.join(names)}"
+    return Change(kind=ChangeKind.CHANGED, line=f"lead {new.id}: changed {', '.join(names)}")
 
 
 def differs(old: Any, new: Any) -> bool:
     return any(True for _ in _differences(old, new))
 
 
-def _compare(kind: str, old: Mapping[Any, Any], new: Mapping[Any, Any]) -> Iterator[str]:
+def _compare(kind: str, old: Mapping[Any, Any], new: Mapping[Any, Any]) -> Iterator[Change]:
     for key, value in new.items():
+        name = f"{kind} {key}".strip()
         if key not in old:
-            yield f"{kind} {key}: added"
-        elif differs(old[key], value):
-            yield f"{kind} {key}: {'; '.join(_differences(old[key], value))}"
-    yield from (f"{kind} {key}: removed" for key in old if key not in new)
+            yield Change(kind=ChangeKind.ADDED, line=f"{name}: added")
+        elif found := "; ".join(_differences(old[key], value)):
+            yield Change(kind=ChangeKind.CHANGED, line=f"{name}: {found}")
+    for key in old:
+        if key not in new:
+            yield Change(kind=ChangeKind.REMOVED, line=f"{kind} {key}: removed")
 
 
-def _order(kind: str, old: Collection[str], new: Collection[str]) -> Iterator[str]:
+def _order(kind: str, old: Collection[str], new: Collection[str]) -> Iterator[Change]:
     before, after = [name for name in old if name in new], [name for name in new if name in old]
     if before != after:
-        yield f"{kind}: order {', '.join(before)} -> {', '.join(after)}"
+        line = f"{kind}: order {', '.join(before)} -> {', '.join(after)}"
+        yield Change(kind=ChangeKind.CHANGED, line=line)
 
 
 def _named(rules: Iterable[Rule]) -> dict[str, Rule]:
@@ -71,7 +106,7 @@ def _differences(old: Any, new: Any) -> Iterator[str]:
             yield f"{_CALLED.get(f.name, f.name)} {_words(before)} -> {_words(after)}"
 
 
-def _words(value: Any) -> str:
+def _words(value: Any) -> str:  # noqa: PLR0912 - one line for each kind of value
     match value:
         case None | "" | ():
             return "none"
@@ -87,14 +122,38 @@ def _words(value: Any) -> str:
             return f"{label}: {_words(endpoint)}"
         case Contact(name=name, phone=phone):
             return f"{name} {phone}"
+        case DatedWindow():
+            told = f"{value.on} {_clock(value.start_min)}-{_clock(value.end_min)}"
+            return f"{told} {'open' if value.opens else 'closed'}{f' ({value.why})' if value.why else ''}"
         case OutcomeActions():
             return ", ".join(f.name for f in fields(value) if getattr(value, f.name)) or "none"
         case tuple():
             return ", ".join(_words(item) for item in value)
-        case Mapping():
-            return " and ".join(f"{name} in ({_words(values)})" for name, values in value.items()) or "any"
+        case frozenset():
+            return ", ".join(sorted(map(str, value))) or "none"
+        case Compare() | During() | All() | AnyOf():
+            return _condition(value)
         case _:
             return str(value)
+
+
+def _condition(value: Condition) -> str:
+    match value:
+        case Compare(fact=fact, operator=Operator.IS, values=values):
+            return f"{fact} in ({', '.join(values)})"
+        case Compare(fact=fact, operator=operator, values=values):
+            words = operator.value.replace("_", " ")
+            return f"{fact} {words} ({', '.join(values)})" if values else f"{fact} {words}"
+        case During(windows=windows, zone=zone):
+            return f"during {_words(windows)} {zone}"
+        case All(conditions=parts):
+            return " and ".join(map(_part, parts)) or "any"
+        case AnyOf(conditions=parts):
+            return " or ".join(map(_part, parts)) or "never"
+
+
+def _part(value: Condition) -> str:
+    return f"({_condition(value)})" if isinstance(value, All | AnyOf) else _condition(value)
 
 
 def _clock(minutes: int) -> str:

@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import Connection, text, update
 
 from callcontrol.adapters.sql import schema as s
+from callcontrol.adapters.sql.directory import Memory
 from callcontrol.adapters.sql.migrate import SchemaState, status_of
 from callcontrol.ports import Finding
 
 _SQLITE_FULL = 2
 
 
-def ping(connection: Connection) -> None:
-    connection.scalars(select(s.directory.c.version)).one()
+def ping(connection: Connection, memory: Memory) -> None:
+    memory.roster(connection)
 
 
 def findings(connection: Connection) -> tuple[Finding, ...]:

@@ -2,18 +2,22 @@
 
 A directory is read whole and kept in memory; every question that needs it first reads its version, in
 its own transaction, so that a change by another process is never missed. Only the agents' toggles
-change without a new version: they are read each time.
+change without a new version: each has a number, and those since the last one seen are read.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Table, bindparam, select
 
+from callcontrol.adapters.sql import conditions, leads
 from callcontrol.adapters.sql import schema as s
+from callcontrol.adapters.sql.crew import Crew, members
+from callcontrol.adapters.sql.rulebook import RuleBook
 from callcontrol.core.model import (
     AcceptBy,
     Agent,
@@ -21,15 +25,20 @@ from callcontrol.core.model import (
     Bot,
     BotId,
     Contact,
+    DatedWindow,
+    Directory,
     Endpoint,
     EndpointKind,
+    EndpointOrder,
     Fallback,
     HandoffStyle,
     OutcomeActions,
     Pattern,
     Pool,
     PoolId,
+    PoolOrder,
     Rule,
+    StrikePolicy,
     Window,
 )
 
@@ -43,95 +52,170 @@ class Known:
     version: int = -1
     agents: Mapping[AgentId, Agent] = field(default_factory=dict)  # in the directory's order
     bots: Mapping[BotId, Bot] = field(default_factory=dict)  # in the directory's order
-    pools: Mapping[PoolId, Pool] = field(default_factory=dict)
+    pools: Mapping[PoolId, Pool] = field(default_factory=dict)  # in the directory's order
     rules: tuple[Rule, ...] = ()
+    strikes: StrikePolicy = field(default_factory=StrikePolicy)
     removed_bots: Mapping[BotId, Bot] = field(default_factory=dict)  # old transfers may refer to them
+    crew: Crew = field(default_factory=lambda: Crew(()))
+    book: RuleBook = field(default_factory=lambda: RuleBook(()))
+    toggled: dict[AgentId, Agent] = field(default_factory=dict)  # agents with their other toggle, once made
 
 
-_VERSION = select(s.directory.c.version)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Roster:
+    """The directory with the toggles of now."""
+
+    known: Known = Known()
+    seq: int = -1  # of the last toggle seen
+    on: int = 0  # who is switched on, as a set of the crew
+    warning: str = ""  # what must be said of the toggles
+
+    def agents(self, numbers: Iterable[int]) -> Iterator[Agent]:
+        for n in numbers:
+            agent = self.known.crew.agents[n]
+            if agent.available == bool(self.on >> n & 1):
+                yield agent
+            else:
+                yield self._toggled(agent)
+
+    def agent(self, agent_id: AgentId) -> Agent | None:
+        n = self.known.crew.numbers.get(agent_id)
+        return None if n is None else next(self.agents((n,)))
+
+    def everyone(self) -> tuple[Agent, ...]:
+        return tuple(self.agents(range(len(self.known.crew.agents))))
+
+    def on_duty(self, among: int, now: datetime) -> tuple[int, ...]:
+        """Those of a set who are active, switched on and within their hours; by number."""
+        crew = self.known.crew
+        switched_on = among & crew.active & self.on
+        return tuple(members(switched_on & crew.open_at(now))) if switched_on else ()
+
+    def under(self, availability: Mapping[AgentId, bool], warning: str) -> "Roster":
+        """With toggles from elsewhere; who is not named there keeps ours."""
+        on = self.on
+        for agent_id, available in availability.items():
+            n = self.known.crew.numbers.get(agent_id)
+            if n is not None and bool(on >> n & 1) != available:
+                on ^= 1 << n
+        return replace(self, on=on, warning=warning)
+
+    def _toggled(self, agent: Agent) -> Agent:
+        made = self.known.toggled.get(agent.id)
+        if made is None:
+            made = self.known.toggled[agent.id] = replace(agent, available=not agent.available)
+        return made
+
+
+_STATE = select(s.directory.c.version, s.directory.c.toggle_seq)
+_TOGGLED = select(s.agent.c.id, s.agent.c.available, s.agent.c.toggle_seq).where(
+    s.agent.c.toggle_seq > bindparam("seen"), s.agent.c.removed_at.is_(None)
+)
 
 
 class Memory:
     """The newest directory read. Threads may share it: what it holds is replaced, never changed."""
 
     def __init__(self) -> None:
-        self._known = Known()
+        self._roster = Roster()
 
     def current(self, connection: Connection, version: int | None = None) -> Known:
         """The directory as this transaction sees it. `version`, where the caller has just read it."""
-        known = self._known
-        seen = connection.scalars(_VERSION).one() if version is None else version
-        while known.version != seen:
+        known = self._roster.known
+        return known if known.version == version else self.roster(connection).known
+
+    def roster(self, connection: Connection) -> Roster:
+        """The directory as this transaction sees it, with the toggles of now."""
+        roster = self._roster
+        state = connection.execute(_STATE).one()
+        while roster.known.version != state.version:
             # Where each statement sees its own state (PostgreSQL, writing), another process may
             # write between two of them.
-            known = read(connection, seen)
-            seen = connection.scalars(_VERSION).one()
-            if known.version == seen:
-                self._known = known
-        return known
+            known = read(connection, state.version)
+            roster = Roster(known=known, seq=state.toggle_seq, on=known.crew.available)
+            state = connection.execute(_STATE).one()
+            if roster.known.version == state.version:
+                self._roster = roster
+        if roster.seq < state.toggle_seq:
+            self._roster = roster = _with_toggles(connection, roster)
+        return roster
+
+
+def _with_toggles(connection: Connection, roster: Roster) -> Roster:
+    """A toggle is numbered under the directory's lock: those seen here have none missing before them."""
+    on, seq = roster.on, roster.seq
+    for agent_id, available, at in connection.execute(_TOGGLED, {"seen": seq}):
+        seq = max(seq, at)
+        n = roster.known.crew.numbers.get(agent_id)
+        if n is not None and bool(on >> n & 1) != available:
+            on ^= 1 << n
+    return replace(roster, on=on, seq=seq)
 
 
 def read(connection: Connection, version: int) -> Known:
     endpoints = _grouped(connection, s.agent_endpoint, "agent_id", _endpoint)
     windows = _grouped(connection, s.schedule_window, "agent_id", _window)
+    exceptions = _grouped(connection, s.agent_exception, "agent_id", _exception)
+    tags = _tags(connection, s.agent_tag, "agent_id")
     fallbacks = _grouped(connection, s.bot_fallback, "bot_id", _fallback)
-    members = _grouped(connection, s.pool_member, "pool_id", lambda row: AgentId(row.agent_id))
-    agents = connection.execute(
-        select(s.agent).where(s.agent.c.removed_at.is_(None)).order_by(s.agent.c.position)
-    )
+    listed = _grouped(connection, s.pool_member, "pool_id", lambda row: AgentId(row.agent_id))
+    pool_tags = _tags(connection, s.pool_tag, "pool_id")
+    agents = [
+        _agent(row, windows[row.id], endpoints[row.id], exceptions[row.id], tags[row.id])
+        for row in connection.execute(
+            select(s.agent).where(s.agent.c.removed_at.is_(None)).order_by(s.agent.c.position)
+        )
+    ]
     bots = [
         (_bot(row, fallbacks[row.id]), row.removed_at is not None)
         for row in connection.execute(select(s.bot).order_by(s.bot.c.position))
     ]
+    rules = tuple(
+        Rule(name=row.name, when=conditions.from_json(row.conditions), pool_id=PoolId(row.pool_id))
+        for row in connection.execute(select(s.rule).order_by(s.rule.c.position))
+    )
+    policy = connection.execute(select(s.directory.c.strike_limit, s.directory.c.strike_rest_s)).one()
     return Known(
         version=version,
-        agents={AgentId(r.id): _agent(r, windows[r.id], endpoints[r.id]) for r in agents},
+        agents={agent.id: agent for agent in agents},
         bots={bot.id: bot for bot, removed in bots if not removed},
         removed_bots={bot.id: bot for bot, removed in bots if removed},
         pools={
-            PoolId(row.id): Pool(id=PoolId(row.id), name=row.name, agent_ids=members[row.id])
+            PoolId(row.id): _pool(row, listed[row.id], pool_tags[row.id])
             for row in connection.execute(select(s.pool).order_by(s.pool.c.position))
         },
-        rules=tuple(
-            Rule(name=row.name, when=_when(row.conditions), pool_id=PoolId(row.pool_id))
-            for row in connection.execute(select(s.rule).order_by(s.rule.c.position))
-        ),
+        rules=rules,
+        strikes=StrikePolicy(limit=policy.strike_limit, rest_s=policy.strike_rest_s),
+        crew=Crew(agents),
+        book=RuleBook(rules),
     )
 
 
-_TOGGLES = select(s.agent.c.id, s.agent.c.available).where(s.agent.c.removed_at.is_(None))
-_TOGGLE_OF = _TOGGLES.where(s.agent.c.id == bindparam("agent"))
-_TOGGLES_IN = _TOGGLES.join(s.pool_member, s.pool_member.c.agent_id == s.agent.c.id).where(
-    s.pool_member.c.pool_id == bindparam("pool")
-)
-
-
-def agent_now(connection: Connection, agent: Agent) -> Agent:
-    return _with_toggles((agent,), connection.execute(_TOGGLE_OF, {"agent": agent.id}))[0]
-
-
-def members_now(connection: Connection, known: Known, pool: Pool) -> tuple[Agent, ...]:
-    """In the pool's order."""
-    members = [known.agents[agent_id] for agent_id in pool.agent_ids]
-    return _with_toggles(members, connection.execute(_TOGGLES_IN, {"pool": pool.id}))
-
-
-def all_agents(connection: Connection, memory: Memory) -> tuple[Agent, ...]:
-    known = memory.current(connection)
-    return _with_toggles(known.agents.values(), connection.execute(_TOGGLES))
+def all_agents(
+    connection: Connection, memory: Memory, toggles: Callable[[Roster], Roster]
+) -> tuple[Agent, ...]:
+    return toggles(memory.roster(connection)).everyone()
 
 
 def all_bots(connection: Connection, memory: Memory) -> tuple[Bot, ...]:
     return tuple(memory.current(connection).bots.values())
 
 
+def export(connection: Connection, memory: Memory, with_leads: bool) -> Directory:
+    roster = memory.roster(connection)
+    known = roster.known
+    return Directory(
+        agents=roster.everyone(),
+        pools=tuple(known.pools.values()),
+        rules=known.rules,
+        bots=tuple(known.bots.values()),
+        leads=leads.all_leads(connection) if with_leads else (),
+        strikes=known.strikes,
+    )
+
+
 def with_toggle(agent: Agent, *, available: bool) -> Agent:
     return agent if agent.available == available else replace(agent, available=available)
-
-
-def _with_toggles(agents: Iterable[Agent], rows: Iterable[Any]) -> tuple[Agent, ...]:
-    available: dict[str, bool] = {row[0]: row[1] for row in rows}
-    return tuple(with_toggle(agent, available=available.get(agent.id, False)) for agent in agents)
 
 
 def _grouped(
@@ -156,11 +240,24 @@ def _fallback(row: Any) -> Fallback:
     return Fallback(label=row.label, endpoint=_endpoint(row))
 
 
-def _when(conditions: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
-    return {fact: tuple(values) for fact, values in conditions.items()}
+def _exception(row: Any) -> DatedWindow:
+    return DatedWindow(on=row.on, start_min=row.start_min, end_min=row.end_min, opens=row.opens, why=row.why)
 
 
-def _agent(row: Any, schedule: tuple[Window, ...], endpoints: tuple[Endpoint, ...]) -> Agent:
+def _tags(connection: Connection, table: Table, owner: str) -> defaultdict[str, frozenset[str]]:
+    grouped: defaultdict[str, set[str]] = defaultdict(set)
+    for row in connection.execute(select(table)):
+        grouped[getattr(row, owner)].add(row.tag)
+    return defaultdict(frozenset, {key: frozenset(tags) for key, tags in grouped.items()})
+
+
+def _agent(
+    row: Any,
+    schedule: tuple[Window, ...],
+    endpoints: tuple[Endpoint, ...],
+    exceptions: tuple[DatedWindow, ...],
+    tags: frozenset[str],
+) -> Agent:
     return Agent(
         id=AgentId(row.id),
         name=row.name,
@@ -170,6 +267,26 @@ def _agent(row: Any, schedule: tuple[Window, ...], endpoints: tuple[Endpoint, ..
         schedule=schedule,
         endpoints=endpoints,
         phone=row.phone,
+        exceptions=exceptions,
+        tags=tags,
+        weight=row.weight,
+        wrap_up_s=row.wrap_up_s,
+        endpoint_order=EndpointOrder(row.endpoint_order),
+        endpoint_step_s=row.endpoint_step_s,
+    )
+
+
+def _pool(row: Any, agent_ids: Sequence[AgentId], tags: frozenset[str]) -> Pool:
+    return Pool(
+        id=PoolId(row.id),
+        name=row.name,
+        agent_ids=tuple(agent_ids),
+        tags=tags,
+        order=PoolOrder(row.ring_order),
+        at_once=row.at_once,
+        step_s=row.step_s,
+        last_agent_first=row.last_agent_first,
+        wrap_up_s=row.wrap_up_s,
     )
 
 

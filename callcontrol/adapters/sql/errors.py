@@ -23,6 +23,10 @@ _SQLITE_PASSING = frozenset(
 )
 
 
+class LostRaceError(Exception):
+    """Another transaction was quicker to what this one had seen to be free: to be asked anew."""
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Any exception of SQLAlchemy or a driver becomes a StoreError.

@@ -4,9 +4,10 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, bindparam, insert, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from callcontrol.adapters.sql import schema as s
+from callcontrol.adapters.sql.statements import upsert
 from callcontrol.core.model import AgentId, Lead, LeadId
 from callcontrol.ports import NewLead
 
@@ -26,6 +27,34 @@ def lead_of(row: Any) -> Lead:
 
 
 LEAD_COLUMNS = tuple(column.label(f"lead_{column.name}") for column in s.lead.columns)
+
+
+_ALL = select(*LEAD_COLUMNS).order_by(s.lead.c.id)
+_BY_ID = select(*LEAD_COLUMNS).where(s.lead.c.id == bindparam("sought"))
+_BY_PHONE = select(*LEAD_COLUMNS).where(
+    s.lead.c.id
+    == select(func.min(s.lead.c.id)).where(s.lead.c.phone == bindparam("sought")).scalar_subquery()
+)
+
+
+def all_leads(connection: Connection) -> tuple[Lead, ...]:
+    return tuple(map(lead_of, connection.execute(_ALL)))
+
+
+def by_id(connection: Connection, lead_id: LeadId) -> Lead | None:
+    row = connection.execute(_BY_ID, {"sought": lead_id}).one_or_none()
+    return None if row is None else lead_of(row)
+
+
+def as_kept(connection: Connection, given: NewLead) -> Lead:
+    """The lead that `keep` would store, without storing it; a new one has no id yet."""
+    row = connection.execute(_BY_PHONE, {"sought": given.phone}).one_or_none() if given.phone else None
+    known = Lead(id=LeadId(""), name="", phone=given.phone) if row is None else lead_of(row)
+    return _complete(known, given)
+
+
+def put(connection: Connection, lead: Lead) -> None:
+    connection.execute(upsert(connection.dialect.name, s.lead), values(lead))
 
 
 def values(lead: Lead) -> dict[str, Any]:

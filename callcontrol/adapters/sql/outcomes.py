@@ -5,11 +5,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Text, bindparam, exists, literal_column, or_, select, update
 
-from callcontrol.adapters.sql import journal
+from callcontrol.adapters.sql import journal, standings
 from callcontrol.adapters.sql import schema as s
+from callcontrol.adapters.sql.directory import Memory
 from callcontrol.adapters.sql.statements import insert_once
 from callcontrol.core.followup import FollowUp, NewTask, TextOut
 from callcontrol.core.model import Connected, Missed, Outcome, TransferId
+from callcontrol.core.standing import Became
 from callcontrol.ports import StoreError, Transition
 
 CALL_BACK = "call_back"
@@ -39,7 +41,7 @@ _CANCEL = tuple(
 )
 
 
-def record(connection: Connection, transition: Transition) -> None:
+def record(connection: Connection, memory: Memory, transition: Transition) -> None:
     transfer_id = transition.transfer_id
     at = transition.entries[-1].at if transition.entries else datetime.now(UTC)
     if not journal.append(connection, transfer_id, transition.entries):
@@ -50,8 +52,31 @@ def record(connection: Connection, transition: Transition) -> None:
     journal.put_legs(connection, transfer_id, transition.legs)
     if transition.outcome is not None:
         _finish(connection, transfer_id, transition.outcome, transition.follow_up or FollowUp(), at)
+    if any(change.became is not Became.RUNG for change in transition.standings):
+        _leave_agents(connection, memory, transition)
     if transition.closed:
         connection.execute(_CLOSE, {"transfer": transfer_id, "closed_at": at})
+        standings.release(connection, transfer_id)
+    elif transition.outcome is not None:
+        winner = transition.outcome.leg.agent_id if isinstance(transition.outcome, Connected) else None
+        standings.keep_only(connection, transfer_id, winner, at)
+
+
+def _leave_agents(connection: Connection, memory: Memory, transition: Transition) -> None:
+    known = memory.current(connection)
+    rested = standings.change(connection, known, transition.transfer_id, transition.standings)
+    rows = [
+        _text_row(
+            transition.transfer_id,
+            f"agent-rest:{one.agent.id}:{one.at.astimezone(UTC).isoformat()}",
+            TextOut(recipient="agent-rest", to=one.agent.phone, body=one.text),
+            one.at,
+        )
+        for one in rested
+        if one.agent.phone is not None
+    ]
+    if rows:
+        connection.execute(insert_once(connection.dialect.name, s.outbox), rows)
 
 
 def _finish(
@@ -66,7 +91,10 @@ def _finish(
         _check_same(connection, transfer_id, outcome)
         return
     if follow_up.texts:
-        rows = [_text(transfer_id, columns["outcome"], text, at) for text in follow_up.texts]
+        rows = [
+            _text_row(transfer_id, f"{transfer_id}:{columns['outcome']}:{text.recipient}", text, at)
+            for text in follow_up.texts
+        ]
         connection.execute(insert_once(connection.dialect.name, s.outbox), rows)
     if follow_up.task is not None:
         row = _task(transfer_id, lead_id, follow_up.task, at)
@@ -117,9 +145,9 @@ def _columns(outcome: Outcome) -> dict[str, Any]:
             }
 
 
-def _text(transfer_id: TransferId, kind: str, text: TextOut, at: datetime) -> dict[str, Any]:
+def _text_row(transfer_id: TransferId, dedupe_key: str, text: TextOut, at: datetime) -> dict[str, Any]:
     return {
-        "dedupe_key": f"{transfer_id}:{kind}:{text.recipient}",
+        "dedupe_key": dedupe_key,
         "transfer_id": transfer_id,
         "recipient": text.recipient,
         "to": text.to,

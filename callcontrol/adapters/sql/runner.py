@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
 from callcontrol.adapters.sql.engine import make_engine, parse, reading
-from callcontrol.adapters.sql.errors import translated
+from callcontrol.adapters.sql.errors import LostRaceError, translated
 from callcontrol.ports import StoreError
 
 P = ParamSpec("P")
@@ -22,7 +22,8 @@ LIMIT_S = 5.0
 _READERS = 2
 _POSTGRESQL_WRITERS = 6
 _TOGETHER = 32  # writes in one transaction: with more, the first of them would wait too long
-_RACES = 3  # times a question is asked anew after another process was quicker
+_RACES = 3  # times a question is asked after another process wrote the same key
+_CLAIM_RACES = 100  # times it is asked while others are quicker to agents: each time one of them has won
 
 
 class Runner:
@@ -166,14 +167,19 @@ def _give_up(job: Future[T], answer: asyncio.Future[T]) -> None:
 
 
 def _answer(engine: Engine, ask: Callable[[Connection], T]) -> T:
+    same_key = 0
     with translated():
-        for _ in range(1, _RACES):
+        for _ in range(_CLAIM_RACES):
             try:
                 return _in_transaction(engine, ask)
             except IntegrityError:
                 # Another process wrote the same key a moment ago: asked anew, the question sees it.
+                same_key += 1
+                if same_key == _RACES:
+                    raise
+            except LostRaceError:
                 continue
-        return _in_transaction(engine, ask)
+    raise StoreError("others were quicker to every agent, again and again", retryable=True)
 
 
 def _in_transaction(engine: Engine, ask: Callable[[Connection], T]) -> T:

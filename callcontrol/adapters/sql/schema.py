@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     Float,
     ForeignKey,
     Index,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -56,6 +58,9 @@ directory = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),  # one row, 1
     Column("version", BigInteger, nullable=False),  # grows with every change but an agent's toggle
+    Column("toggle_seq", BigInteger, nullable=False, server_default=text("0")),  # grows with every toggle
+    Column("strike_limit", Integer, nullable=False, server_default=text("3")),
+    Column("strike_rest_s", Float, nullable=False, server_default=text("1800")),
 )
 
 agent = Table(
@@ -69,12 +74,11 @@ agent = Table(
     Column("zone", Text, nullable=False),  # IANA; schedules are wall time
     Column("phone", Text),
     Column("removed_at", Instant),
-    Index(  # each database written as the queries will be, or it does not see that the index fits
-        "ix_agent_on_duty",
-        "id",
-        sqlite_where=text("active = 1 AND available = 1 AND removed_at IS NULL"),
-        postgresql_where=text("active AND available AND removed_at IS NULL"),
-    ),
+    Column("weight", Integer, nullable=False, server_default=text("1")),
+    Column("wrap_up_s", Float, nullable=False, server_default=text("0")),
+    Column("endpoint_order", Text, nullable=False, server_default="together"),
+    Column("endpoint_step_s", Float, nullable=False, server_default=text("12")),
+    Column("toggle_seq", BigInteger, nullable=False, index=True, server_default=text("0")),
 )
 
 agent_endpoint = Table(
@@ -95,12 +99,61 @@ schedule_window = Table(
     Column("end_min", Integer, nullable=False),
 )
 
+agent_exception = Table(  # wall time on one date; the last one that fits counts
+    "agent_exception",
+    metadata,
+    Column("agent_id", ForeignKey(agent.c.id), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("on", Date, nullable=False),
+    Column("start_min", Integer, nullable=False),
+    Column("end_min", Integer, nullable=False),
+    Column("opens", Boolean, nullable=False),
+    Column("why", Text, nullable=False),
+)
+
+agent_tag = Table(
+    "agent_tag",
+    metadata,
+    Column("agent_id", ForeignKey(agent.c.id), primary_key=True),
+    Column("tag", Text, primary_key=True, index=True),
+)
+
+agent_standing = Table(  # what has lately become of an agent; one who was never rung has no row
+    "agent_standing",
+    metadata,
+    Column("agent_id", Text, primary_key=True),
+    Column("strikes", Integer, nullable=False, server_default=text("0")),
+    Column("resting_until", Instant),
+    Column("resting_why", Text, nullable=False, server_default=text("''")),
+    Column("wrapping_until", Instant),
+    Column("claimed_by", Text),  # a transfer's id, or a hold's
+    Column("claimed_until", Instant),  # past it the claim is none: whoever made it is gone
+    Column("claimed_pool_id", Text),  # the pool the agent was rung for, whose wrap-up time may count
+    Column("idle_since", Instant),
+    Column("last_rung_at", Instant),
+    Column("talks_today", Integer, nullable=False, server_default=text("0")),
+    Column("talks_on", Date),  # the day those were counted for, in the agent's zone
+    _partial("ix_agent_standing_claimed", "claimed_by", where="claimed_by IS NOT NULL"),
+)
+
 pool = Table(
     "pool",
     metadata,
     Column("id", Text, primary_key=True),
     Column("position", Integer, nullable=False),
     Column("name", Text, nullable=False),
+    Column("ring_order", Text, nullable=False, server_default="listed"),
+    Column("at_once", Integer, nullable=False, server_default=text("0")),  # 0: all
+    Column("step_s", Float, nullable=False, server_default=text("10")),
+    Column("last_agent_first", Boolean, nullable=False, server_default=false()),
+    Column("wrap_up_s", Float),
+)
+
+pool_tag = Table(  # those with all of them are members
+    "pool_tag",
+    metadata,
+    Column("pool_id", ForeignKey(pool.c.id), primary_key=True),
+    Column("tag", Text, primary_key=True),
 )
 
 pool_member = Table(
@@ -116,7 +169,7 @@ rule = Table(
     metadata,
     Column("position", Integer, primary_key=True, autoincrement=False),  # the first match wins
     Column("name", Text, nullable=False),
-    Column("conditions", JSON, nullable=False),  # fact -> the values it may have
+    Column("conditions", JSON, nullable=False),  # a tree: see conditions.py
     Column("pool_id", ForeignKey(pool.c.id), nullable=False),
 )
 

@@ -1,43 +1,49 @@
 """The `Store` port on SQLite or PostgreSQL."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
 from callcontrol.adapters.sql import (
+    agents,
     apply,
     cadence,
     checks,
     directory,
-    facts,
     journal,
     outbox,
     outcomes,
     tasks,
     transfers,
 )
+from callcontrol.adapters.sql.changes import Change
 from callcontrol.adapters.sql.migrate import SchemaStatus, status_of, upgrade_in
+from callcontrol.adapters.sql.own_tables import NOTHING, OwnDatabase, OwnTables, Site
 from callcontrol.adapters.sql.runner import Runner
-from callcontrol.core.events import TransferRequested
+from callcontrol.core.events import AttemptResolved, TransferRequested
 from callcontrol.core.model import (
     Agent,
     AgentId,
     Bot,
+    BotId,
+    Candidate,
     Directory,
     Lead,
     LeadId,
     LegRecord,
-    Step,
-    StepKind,
     TransferId,
 )
 from callcontrol.ports import (
+    Decide,
     Entry,
+    FactsOf,
     Finding,
     First,
+    NewLead,
     Request,
-    RoutingFacts,
     StoreError,
     Task,
     Text,
@@ -46,17 +52,31 @@ from callcontrol.ports import (
     Transition,
 )
 
+T = TypeVar("T")
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
 
 class SqlStore:
     """Each method is one question in one transaction; see the modules named for their subject."""
 
-    def __init__(self, url: str) -> None:
-        """`sqlite:///PATH` or `postgresql://...`. Raises ValueError for anything else."""
+    def __init__(
+        self, url: str, *, own: OwnTables | None = None, now: Callable[[], datetime] = _utc_now
+    ) -> None:
+        """`sqlite:///PATH` or `postgresql://...`. Raises ValueError for anything else.
+
+        `own`: where the site's leads and toggles are, if not here.
+        """
         self._runner = Runner(url)
         self._memory = directory.Memory()
+        self._own = None if own is None else OwnDatabase(own)
+        self._now = now
 
     async def ensure_schema(self) -> None:
-        """Give an empty database its tables; refuse one of another version, saying what to do.
+        """Give an empty database its tables; refuse one of another version, saying what to do. Look whether
+        the queries on the site's own tables give what is expected of them.
 
         Raises StoreError.
         """
@@ -66,35 +86,85 @@ class SqlStore:
                 f"the database has schema {found.found}, this program needs {found.needed}: {found.remedy}",
                 retryable=False,
             )
+        if self._own is not None:
+            await self._own.check()
 
     async def check(self) -> Sequence[Finding]:
         """Says, rather than raises, that the database is away."""
         try:
-            return await self._runner.write(checks.findings)
+            found = await self._runner.write(checks.findings)
         except StoreError as exc:
             remedy = "start the database, or correct its URL and permissions in the configuration"
             return (Finding(subject="database", ok=False, remedy=remedy, detail=str(exc)),)
+        return found if self._own is None else (*found, await self._check_own(self._own))
+
+    async def _check_own(self, own: OwnDatabase) -> Finding:
+        subject = "the site's own tables"
+        try:
+            await own.check()
+        except StoreError as exc:
+            remedy = "correct the query, or the URL and permissions of the site's database"
+            return Finding(subject=subject, ok=False, remedy=remedy, detail=str(exc))
+        return Finding(subject=subject, ok=True)
 
     async def ping(self) -> None:
-        await self._runner.read(checks.ping)
+        """Reads what has changed of the directory too, so that a call need not."""
+        await self._runner.read(checks.ping, self._memory)
 
     async def close(self) -> None:
+        if self._own is not None:
+            await self._own.close()
         await self._runner.close()
 
     async def apply(self, directory: Directory) -> Sequence[str]:
-        return await self._runner.write(apply.apply, self._memory, directory, datetime.now(UTC))
+        made = await self._runner.write(apply.apply, self._memory, directory, self._now())
+        return tuple(change.line for change in made)
+
+    async def plan(self, directory: Directory) -> Sequence[Change]:
+        """What `apply` would change, changing nothing. Raises UnknownError like it."""
+        return await self._runner.read(apply.plan, self._memory, directory)
+
+    async def export(self, *, with_leads: bool = True) -> Directory:
+        """What `apply` took, with the changes made since."""
+        return await self._runner.read(directory.export, self._memory, with_leads)
 
     async def bots(self) -> Sequence[Bot]:
         return await self._runner.read(directory.all_bots, self._memory)
 
     async def agents(self) -> Sequence[Agent]:
-        return await self._runner.read(directory.all_agents, self._memory)
+        site = await self._site(toggles=True)
+        return await self._runner.read(directory.all_agents, self._memory, site.toggles)
+
+    async def candidates(self) -> Sequence[Candidate]:
+        site = await self._site(toggles=True)
+        return await self._runner.read(agents.candidates, self._memory, self._now(), site)
+
+    async def agent_at(self, address: str) -> Candidate:
+        site = await self._site(toggles=True)
+        return await self._runner.read(agents.agent_at, self._memory, address, self._now(), site)
 
     async def set_available(self, agent_id: AgentId, *, available: bool) -> None:
-        await self._runner.write(apply.set_available, agent_id, available)
+        """Raises StoreError where the toggles are in the site's own tables."""
+        if self._own is not None and self._own.has_availability:
+            raise StoreError("who is available is in the site's own tables: change it there", retryable=False)
+        await self._runner.write(agents.set_available, agent_id, available)
+
+    async def rest(self, agent_id: AgentId, until: datetime | None, why: str) -> None:
+        await self._runner.write(agents.rest, self._memory, agent_id, until, why)
+
+    async def hold(self, hold_id: str, agent_ids: Sequence[AgentId], until: datetime) -> Sequence[AgentId]:
+        return await self._runner.write(agents.hold, hold_id, agent_ids, until, self._now())
+
+    async def own_agents(self) -> Sequence[Agent] | None:
+        """The agents in the site's own tables; none where no query names them."""
+        if self._own is None or not self._own.has_agents:
+            return None
+        return await self._own.agents()
 
     async def prepare(self, request: Request) -> TransferRow | Bot:
-        return await self._runner.read(transfers.prepare, self._memory, request)
+        site = await self._site(request.lead)
+        with site.explained():
+            return await self._runner.read(transfers.prepare, self._memory, request, site)
 
     async def open(
         self,
@@ -104,29 +174,36 @@ class SqlStore:
         now: datetime,
         first: First | None = None,
     ) -> TransferRow:
+        site = await self._site(request.lead, toggles=first is not None)
+        with site.explained():
+            return await self._runner.write_together(
+                transfers.open_transfer,
+                self._memory,
+                transfer_id=transfer_id,
+                request=request,
+                asked=asked,
+                now=now,
+                first=first,
+                site=site,
+            )
+
+    async def resolve(self, row: TransferRow, decide: Decide, now: datetime) -> AttemptResolved:
+        site = await self._site(toggles=True)
         return await self._runner.write_together(
-            transfers.open_transfer,
-            self._memory,
-            transfer_id=transfer_id,
-            request=request,
-            asked=asked,
-            now=now,
-            first=first,
+            transfers.resolve, self._memory, row, decide, now=now, site=site
         )
 
-    async def routing_facts(
-        self,
-        bot: Bot,
-        lead: Lead,
-        step: Step,
-        now: datetime,  # noqa: ARG002 - nothing stored depends on it yet
-    ) -> RoutingFacts:
-        if step.kind is StepKind.FALLBACK:
-            return facts.FALLBACK
-        return await self._runner.read(facts.of_step, self._memory, bot, lead, step.kind)
+    async def consult(
+        self, bot_id: BotId, lead: LeadId | NewLead, look: Callable[[Bot, Lead, FactsOf], T], now: datetime
+    ) -> T:
+        site = await self._site(lead, toggles=True)
+        with site.explained():
+            return await self._runner.read(
+                transfers.consult, self._memory, bot_id, lead, look, now=now, site=site
+            )
 
     async def record(self, transition: Transition) -> None:
-        await self._runner.write_together(outcomes.record, transition)
+        await self._runner.write_together(outcomes.record, self._memory, transition)
 
     async def unclosed(self) -> Sequence[tuple[TransferRow, tuple[Entry, ...]]]:
         return await self._runner.read(transfers.unclosed, self._memory)
@@ -164,6 +241,39 @@ class SqlStore:
 
     async def cadences(self, lead_id: LeadId) -> Sequence[cadence.Enrolment]:
         return await self._runner.read(cadence.of_lead, lead_id)
+
+    async def _site(self, lead: LeadId | NewLead | None = None, *, toggles: bool = False) -> Site:
+        """What the site's own tables say. It is asked before the transaction: a slow one holds no lock."""
+        own = self._own
+        if own is None:
+            return NOTHING
+        wanted = None if isinstance(lead, NewLead) else lead
+        (found, failed), (available, warning) = await asyncio.gather(
+            _lead_of(own, wanted), self._toggles_of(own) if toggles else _no_toggles()
+        )
+        return Site(lead=found, lead_failed=failed, availability=available, warning=warning)
+
+    async def _toggles_of(self, own: OwnDatabase) -> tuple[Mapping[AgentId, bool] | None, str]:
+        if not own.has_availability:
+            return None, ""
+        try:
+            known = await self._runner.read(self._memory.current)
+            return await own.availability(tuple(known.agents)), ""
+        except StoreError as error:
+            return None, f"toggles are callcontrol's own, for now: {error}"
+
+
+async def _lead_of(own: OwnDatabase, lead_id: LeadId | None) -> tuple[Lead | None, StoreError | None]:
+    if lead_id is None or not own.has_leads:
+        return None, None
+    try:
+        return await own.lead(lead_id), None
+    except StoreError as error:
+        return None, error
+
+
+async def _no_toggles() -> tuple[None, str]:
+    return None, ""
 
 
 def _ensure(connection: Connection) -> SchemaStatus:

@@ -2,16 +2,19 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, bindparam, func, insert, select
 
-from callcontrol.adapters.sql import facts, journal, leads, outcomes
+from callcontrol.adapters.sql import journal, leads, outcomes, standings
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.directory import Known, Memory, with_toggle
-from callcontrol.core.events import TransferRequested
+from callcontrol.adapters.sql.facts import Facts
+from callcontrol.adapters.sql.own_tables import NOTHING, Site
+from callcontrol.core.events import AttemptResolved, TransferRequested
 from callcontrol.core.model import (
     AcceptBy,
     Agent,
@@ -25,15 +28,19 @@ from callcontrol.core.model import (
     Endpoint,
     EndpointKind,
     Lead,
+    LeadId,
     Leg,
     Missed,
     MissedBecause,
     Outcome,
+    PoolId,
     TransferId,
 )
 from callcontrol.ports import (
     ChannelBusyError,
+    Decide,
     Entry,
+    FactsOf,
     First,
     KeyReusedError,
     NewLead,
@@ -43,6 +50,8 @@ from callcontrol.ports import (
     Transition,
     UnknownError,
 )
+
+T = TypeVar("T")
 
 _OUTCOME_LEG = (
     s.leg.c.id,
@@ -85,7 +94,9 @@ _UNCLOSED = _ALL.where(s.transfer.c.closed_at.is_(None)).order_by(s.transfer.c.r
 _INSERT = insert(s.transfer)
 
 
-def prepare(connection: Connection, memory: Memory, request: Request) -> TransferRow | Bot:
+def prepare(
+    connection: Connection, memory: Memory, request: Request, site: Site = NOTHING
+) -> TransferRow | Bot:
     wanted = None if isinstance(request.lead, NewLead) else request.lead
     found = connection.execute(_PREPARE, {"sought": request.key, "wanted_lead": wanted}).one()
     known = memory.current(connection, found.version)
@@ -93,7 +104,7 @@ def prepare(connection: Connection, memory: Memory, request: Request) -> Transfe
         if found.transfer_fingerprint != fingerprint(request):
             raise KeyReusedError
         return _row(found, known)
-    if found.found_lead != wanted:
+    if found.found_lead != wanted and site.lead is None:
         raise UnknownError("lead", str(wanted))
     return _bot(known, request.bot_id)
 
@@ -133,8 +144,11 @@ def open_transfer(
     asked: TransferRequested,
     now: datetime,
     first: First | None,
+    site: Site = NOTHING,
 ) -> TransferRow:
     call = asked.call
+    if site.lead is not None:
+        leads.put(connection, site.lead)
     seen = _look(connection, request, call)
     known = memory.current(connection, seen.version)
     if seen.of_key == transfer_id:  # a repeat, after an answer that did not arrive
@@ -170,12 +184,73 @@ def open_transfer(
         summary=request.summary,
         requested_at=now,
     )
+    if request.hold_id:
+        standings.pass_on(connection, request.hold_id, transfer_id, now)
     if first is None:
         written = Transition(transfer_id=transfer_id, entries=(Entry(seq=1, at=now, event=asked),), legs=())
     else:
-        written = first(row, lambda step: facts.of_step(connection, memory, bot, lead, step.kind))
-    outcomes.record(connection, written)
+        facts = Facts(connection, site.toggles(memory.roster(connection)), bot, lead, now)
+        written = first(row, facts)
+        for step in {record.step for record in written.legs}:
+            legs = [record.leg for record in written.legs if record.step is step]
+            _claim(connection, row, legs, facts.pool_of(step), now)
+    outcomes.record(connection, memory, written)
     return row
+
+
+_UNDECIDED = (
+    select(s.transfer.c.id)
+    .where(s.transfer.c.id == bindparam("sought"), s.transfer.c.outcome.is_(None))
+    .with_for_update(read=True)  # an outcome that is just being written releases what we claim, or is seen
+)
+
+
+def resolve(
+    connection: Connection,
+    memory: Memory,
+    row: TransferRow,
+    decide: Decide,
+    *,
+    now: datetime,
+    site: Site = NOTHING,
+) -> AttemptResolved:
+    """Raises LostRaceError where an agent was taken meanwhile."""
+    facts = Facts(connection, site.toggles(memory.roster(connection)), row.bot, row.lead, now)
+    resolved = decide(facts)
+    if resolved.legs:
+        if connection.scalar(_UNDECIDED, {"sought": row.id}) is None:
+            return replace(resolved, legs=(), next_after_s=None, because="the transfer is over")
+        _claim(connection, row, resolved.legs, facts.pool_of(resolved.step.kind), now)
+    return resolved
+
+
+def _claim(
+    connection: Connection, row: TransferRow, legs: Iterable[Leg], pool_id: PoolId | None, now: datetime
+) -> None:
+    agents = {leg.agent_id for leg in legs if leg.agent_id is not None}
+    until = now + standings.claimed_for(row.bot)
+    standings.claim(connection, row.id, agents, now=now, until=until, pool_id=pool_id)
+
+
+def consult(
+    connection: Connection,
+    memory: Memory,
+    bot_id: BotId,
+    lead: LeadId | NewLead,
+    look: Callable[[Bot, Lead, FactsOf], T],
+    *,
+    now: datetime,
+    site: Site = NOTHING,
+) -> T:
+    roster = memory.roster(connection)
+    bot = _bot(roster.known, bot_id)
+    if isinstance(lead, NewLead):
+        found: Lead | None = leads.as_kept(connection, lead)
+    else:
+        found = site.lead or leads.by_id(connection, lead)
+    if found is None:
+        raise UnknownError("lead", str(lead))
+    return look(bot, found, Facts(connection, site.toggles(roster), bot, found, now))
 
 
 def _look(connection: Connection, request: Request, call: Call) -> Any:

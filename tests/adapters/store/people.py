@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from callcontrol.adapters.sql import SqlStore
@@ -12,10 +13,12 @@ from callcontrol.core.model import (
     AcceptBy,
     Agent,
     AgentId,
+    All,
     Bot,
     BotId,
     Call,
     ChannelId,
+    Compare,
     Connected,
     ConnectedBy,
     Contact,
@@ -31,6 +34,7 @@ from callcontrol.core.model import (
     LegRecord,
     Missed,
     MissedBecause,
+    Operator,
     OutcomeActions,
     Pattern,
     Pool,
@@ -41,6 +45,7 @@ from callcontrol.core.model import (
     TransferId,
     Window,
 )
+from callcontrol.core.routing import RoutingFacts
 from callcontrol.ports import Entry, NewLead, Request, TransferRow, Transition
 
 NOW = datetime(2026, 6, 1, 15, 0, 0, 123456, tzinfo=UTC)
@@ -54,6 +59,12 @@ def desk(address: str) -> Endpoint:
 
 def mobile(number: str) -> Endpoint:
     return Endpoint(kind=EndpointKind.NUMBER, address=number, accept_by=AcceptBy.KEY)
+
+
+def where(**facts: tuple[str, ...]) -> All:
+    """All of the facts, each one of its values."""
+    compared = (Compare(fact=f, operator=Operator.IS, values=values) for f, values in facts.items())
+    return All(conditions=tuple(compared))
 
 
 def agent(name: str, *, active: bool = True, available: bool = True) -> Agent:
@@ -112,8 +123,8 @@ DIRECTORY = Directory(
     agents=(EVE, ANN, BOB, CYD, DAN, OFF, GONE),
     pools=(SALES, EMPTY),
     rules=(
-        Rule(name="Colorado", when={"state": ("CO", "WY"), "source": ("Zillow",)}, pool_id=SALES.id),
-        Rule(name="void", when={"source": ("void",)}, pool_id=EMPTY.id),
+        Rule(name="Colorado", when=where(state=("co", "wy"), source=("zillow",)), pool_id=SALES.id),
+        Rule(name="void", when=where(source=("void",)), pool_id=EMPTY.id),
     ),
     bots=(SAMI, PLAIN),
     leads=(LEA, LUC),
@@ -166,6 +177,22 @@ async def opened(
     """A transfer on a channel of its own."""
     wanted = request(lead=lead, bot=bot, channel=f"SIP/{name}", key=f"key-of-{name}")
     return await store.open(TransferId(name), wanted, asked(call_of(f"lead-of-{name}")), now)
+
+
+async def facts(
+    store: SqlStore,
+    lead: LeadId | NewLead = LEA.id,
+    step: Step = GROUP,
+    *,
+    now: datetime = NOW,
+    bot: Bot = SAMI,
+) -> RoutingFacts:
+    """As `explain` sees them."""
+    return await store.consult(bot.id, lead, lambda _bot, _lead, facts_of: facts_of(step), now)
+
+
+async def considered(store: SqlStore, *args: Any, **more: Any) -> tuple[Agent, ...]:
+    return tuple(candidate.agent for candidate in (await facts(store, *args, **more)).candidates)
 
 
 def leg(name: str = "leg-1", of: Agent | None = ANN) -> Leg:

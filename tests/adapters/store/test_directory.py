@@ -3,7 +3,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from callcontrol.core.model import AgentId, Directory, LeadId, PoolId, TransferId, Window
+from callcontrol.core.model import AgentId, All, Directory, LeadId, PoolId, TransferId, Window
 from callcontrol.ports import UnknownError
 from tests.adapters.store import people as p
 
@@ -34,7 +34,7 @@ async def test_each_change_is_a_line_for_people(office):
         p.DIRECTORY,
         agents=tuple(bob if a.id == "bob" else a for a in p.DIRECTORY.agents),
         pools=(replace(p.SALES, agent_ids=(p.BOB.id,)), p.EMPTY),
-        rules=(replace(p.DIRECTORY.rules[1], when={}), p.DIRECTORY.rules[0]),
+        rules=(replace(p.DIRECTORY.rules[1], when=All()), p.DIRECTORY.rules[0]),
         bots=(replace(p.SAMI, ring_timeout_s=35.0, owner=None), p.PLAIN),
         leads=(replace(p.LEA, phone="+15550000"),),
     )
@@ -188,7 +188,7 @@ async def test_rules_of_the_same_name_are_told_apart(office):
 
 async def test_values_that_read_the_same_are_told_apart(office):
     def rules(*values):
-        return replace(p.DIRECTORY, rules=(replace(p.DIRECTORY.rules[0], when={"source": values}),))
+        return replace(p.DIRECTORY, rules=(replace(p.DIRECTORY.rules[0], when=p.where(source=values)),))
 
     await office.apply(rules("a, b"))
     assert len(await office.apply(rules("a", "b"))) == 1

@@ -158,8 +158,8 @@ async def test_an_agent_given_with_a_known_lead_becomes_the_leads_agent(office):
 async def test_an_agent_nobody_knows_does_not_stop_a_live_call(office):
     row = await p.opened(office, lead=NewLead(phone="+15550160", assigned_agent_id=AgentId("zoe")))
     assert row.assigned is None
-    facts = await office.routing_facts(row.bot, row.lead, p.ASSIGNED, p.NOW)
-    assert facts.agents == ()
+    facts = await p.facts(office, row.lead.id, p.ASSIGNED)
+    assert facts.candidates == ()
     assert "zoe" in facts.because
 
 

@@ -3,12 +3,12 @@ import asyncio
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import select, text
 
-from callcontrol.adapters.sql import SchemaState, SchemaStatus, SqlStore, facts, outbox, status, upgrade
+from callcontrol.adapters.sql import SchemaState, SchemaStatus, SqlStore, outbox, standings, status, upgrade
 from callcontrol.adapters.sql.engine import make_engine
 from callcontrol.adapters.sql.migrate import VERSION_TABLE
-from callcontrol.adapters.sql.schema import metadata
+from callcontrol.adapters.sql.schema import agent_standing, metadata
 from callcontrol.ports import StoreError
 from tests.adapters.store import people as p
 
@@ -160,16 +160,19 @@ async def test_sqlite_keeps_what_it_accepted(tmp_path):
 @pytest.mark.parametrize(
     ("statement", "index"),
     [
-        (facts._ON_DUTY, "ix_agent_on_duty"),
+        (select(agent_standing).where(standings._RELEASE.whereclause), "ix_agent_standing_claimed"),
         (outbox._DUE, "ix_outbox_due"),
         (outbox._DUE, "ix_outbox_unsent_to"),
     ],
-    ids=["who is on duty", "what is due", "what is unsent to a number"],
+    ids=["whom a transfer has", "what is due", "what is unsent to a number"],
 )
 def test_the_partial_indexes_are_used(migrated_file, statement, index):
     engine = make_engine(f"sqlite:///{migrated_file}", 1)
+    values = {"now": p.NOW, "at_most": 1, "transfer": "t1", "winner": "ann"}
     with engine.connect() as connection:
-        with_values = statement.params(now=p.NOW, at_most=1)
+        with_values = statement.params(
+            **{name: values[name] for name in statement.compile().params if name in values}
+        )
         written = with_values.compile(engine, compile_kwargs={"literal_binds": True})
         plan = connection.execute(text(f"EXPLAIN QUERY PLAN {written}")).all()
     engine.dispose()
