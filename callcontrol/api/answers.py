@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from callcontrol.core.model import Agent, Connected, LegRecord, Missed, Outcome
+from callcontrol.core.model import Connected, LegRecord, Missed, Outcome
 from callcontrol.ports import Task, TransferRow
 
 
@@ -137,30 +137,6 @@ class TransferWithLegs(TransferAnswer):
 
 class TransferList(Answer):
     transfers: tuple[TransferAnswer, ...]
-
-
-class AgentAnswer(Answer):
-    id: str
-    name: str
-    active: bool
-    available: bool
-    zone: str
-    endpoints: tuple[str, ...]
-
-    @classmethod
-    def of(cls, agent: Agent) -> Self:
-        return cls(
-            id=agent.id,
-            name=agent.name,
-            active=agent.active,
-            available=agent.available,
-            zone=str(agent.zone),
-            endpoints=tuple(f"{e.kind.value}:{e.address}" for e in agent.endpoints),
-        )
-
-
-class AgentList(Answer):
-    agents: tuple[AgentAnswer, ...]
 
 
 class TaskAnswer(Answer):

@@ -11,6 +11,7 @@ from callcontrol.core.model import AgentId, BotId, LeadId
 from callcontrol.ports import NewLead, Request
 
 MAX_SUMMARY = 2000
+LONGEST_REST_MIN = 24 * 60
 _MAX_FIELDS = 50
 
 _PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
@@ -89,6 +90,10 @@ class TransferBody(Body):
         " The header Idempotency-Key may carry it instead.",
     )
 
+    hold: Identifier | None = Field(
+        None, description="A reservation made by GET /v1/reachable: its agents are rung by this transfer."
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _one_lead(cls, data: Any) -> Any:
@@ -107,6 +112,7 @@ class TransferBody(Body):
             channel=self.channel,
             summary=cleaning.line(self.summary, MAX_SUMMARY),
             key=header_key or self.key or str(uuid.uuid4()),
+            hold_id=self.hold or "",
         )
 
 
@@ -118,3 +124,8 @@ class CancelBody(Body):
 
 class AvailabilityBody(Body):
     available: bool
+
+
+class RestBody(Body):
+    minutes: int = Field(ge=1, le=LONGEST_REST_MIN)
+    why: str = Field("resting", max_length=200, description="For people; shown with the agent.")

@@ -8,6 +8,7 @@ from fastapi.security import HTTPBearer
 
 import callcontrol.api.agents
 import callcontrol.api.health
+import callcontrol.api.routing
 import callcontrol.api.transfers
 from callcontrol.api import problems
 from callcontrol.api.answers import ProblemAnswer
@@ -41,7 +42,7 @@ def create_api(service: Service, tokens: Sequence[Token]) -> FastAPI:
     )
     app.state.service = service
     guarded = [Security(_BEARER)]
-    for module in (callcontrol.api.transfers, callcontrol.api.agents):
+    for module in (callcontrol.api.transfers, callcontrol.api.routing, callcontrol.api.agents):
         app.include_router(module.router, dependencies=guarded, responses=_REFUSALS)
     app.include_router(callcontrol.api.health.router)
 

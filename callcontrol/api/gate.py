@@ -75,6 +75,7 @@ class Gate:
             return HTTPStatus.UNAUTHORIZED, "this token is not one of those in the configuration"
         if token.read_only and scope["method"] not in _READING:
             return HTTPStatus.FORBIDDEN, f"the token {token.name!r} may only read"
+        scope["read_only"] = token.read_only  # for a GET that can reserve something
         return None
 
     def _holder(self, secret: str) -> Token | None:

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Annotated, Protocol
 
 from fastapi import Depends
 from fastapi import Request as HttpRequest
 
+from callcontrol.core.availability import Lines
 from callcontrol.core.model import TransferId
 from callcontrol.narration import Told
 from callcontrol.ports import Request, Store, TransferRow
@@ -35,6 +37,8 @@ class Service:
     transfers: Transfers
     store: Store
     linked: Callable[[], bool]  # to the switch
+    lines: Lines  # as the switch sees each phone now
+    now: Callable[[], datetime]  # aware UTC
     closing: asyncio.Event = field(default_factory=asyncio.Event)  # ends the event streams
     keep_alive_s: float = 15.0
 

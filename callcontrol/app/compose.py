@@ -9,8 +9,11 @@ from callcontrol.adapters.simulated import SimulatedPbx
 from callcontrol.adapters.sms.file import FileGateway
 from callcontrol.adapters.speech.command import CommandSpeech, SpeechSettings
 from callcontrol.adapters.sql import SqlStore
+from callcontrol.adapters.sql.own_tables import OwnTables
+from callcontrol.adapters.sql.rulebook import Matching
 from callcontrol.app.clock import SystemClock
-from callcontrol.config import Asterisk, Config, PbxKind
+from callcontrol.config import Asterisk, Config, ConfigError, PbxKind, Problem
+from callcontrol.core.rules import Matcher
 from callcontrol.ports import Clock, Pbx, SmsGateway, Speech
 
 
@@ -24,9 +27,27 @@ def make_folders(config: Config) -> None:
 
 
 def store(config: Config) -> SqlStore:
-    """Nothing is opened yet."""
+    """Nothing is opened yet. Raises ConfigError for queries of the site's own that can't be asked."""
     make_folders(config)
-    return SqlStore(config.database_url)
+    given = config.own_tables
+    if given is None:
+        return SqlStore(config.database_url)
+    own = OwnTables(
+        url=given.url.get_secret_value(),
+        lead=given.lead or "",
+        availability=given.availability or "",
+        agents=given.agents or "",
+    )
+    try:
+        return SqlStore(config.database_url, own=own)
+    except ValueError as error:
+        problem = Problem(file="the configuration", line=None, key="own_tables", what=str(error))
+        raise ConfigError([problem]) from None
+
+
+def matcher() -> Matcher:
+    """Regular expressions as the store tries them, bounded in time."""
+    return Matching()
 
 
 def pbx(config: Config, clock: Clock) -> Pbx:

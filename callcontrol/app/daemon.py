@@ -72,7 +72,13 @@ async def _run(config: Config, parts: Adapters, listening: socket.socket) -> Non
     switchboard = Switchboard(
         pbx=parts.pbx, store=parts.store, speech=parts.speech, clock=parts.clock, on_outcome=outbox.wake
     )
-    service = Service(transfers=switchboard, store=parts.store, linked=lambda: parts.pbx.linked)
+    service = Service(
+        transfers=switchboard,
+        store=parts.store,
+        linked=lambda: parts.pbx.linked,
+        lines=parts.pbx.line,
+        now=parts.clock.now,
+    )
     web = WebServer(create_api(service, tokens(config)), listening)
     pulse = Pulse(parts.store, lambda: parts.pbx.linked)
     notifier = Notifier()

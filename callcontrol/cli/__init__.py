@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from callcontrol.cli import check, daemon, database, directory, initialise, transfers
+from callcontrol.cli import (
+    agents,
+    check,
+    daemon,
+    database,
+    directory,
+    explain,
+    initialise,
+    pools,
+    rules,
+    schedules,
+    transfers,
+)
 from callcontrol.cli.common import CONFIG_ENV, EXIT_CODES, Commands
 
 app = typer.Typer(
@@ -34,7 +46,10 @@ for command in (
     check.check,
     initialise.init,
     directory.apply,
-    directory.agents,
+    directory.export,
+    agents.agents,
+    pools.pools,
+    explain.explain,
     transfers.transfer,
     transfers.transfers,
     transfers.show,
@@ -42,6 +57,8 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(database.app, name="db")
+app.add_typer(rules.app, name="rules")
+app.add_typer(schedules.app, name="schedule")
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from enum import IntEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -10,11 +11,12 @@ from typing import Annotated, Any, TypeVar
 import typer
 from typer.core import TyperGroup
 
+from callcontrol.adapters.sql import SqlStore
 from callcontrol.app import StartError, compose, configure_logs
 from callcontrol.cli import output
 from callcontrol.cli.client import DaemonAwayError, DaemonRefusedError
 from callcontrol.config import Config, ConfigError, load_config
-from callcontrol.ports import PortError, Store, UnknownError
+from callcontrol.ports import PortError, UnknownError
 
 CONFIG_ENV = "CALLCONTROL_CONFIG"
 PLACES = (Path("config/callcontrol.yaml"), Path("/etc/callcontrol/callcontrol.yaml"))
@@ -50,8 +52,16 @@ ConfigOption = Annotated[
         help="The configuration file.",
     ),
 ]
+AtOption = Annotated[
+    str | None,
+    typer.Option("--at", metavar="TIME", help="As of then, such as 2026-12-24T10:00; now by default."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=500, help="At most this many.")]
+
+
+class RefusedError(Exception):
+    """What was asked for would do harm; the words say which."""
 
 
 class Commands(TyperGroup):
@@ -74,6 +84,7 @@ _ENDS: dict[type[Exception], Exit] = {
     DaemonAwayError: Exit.AWAY,
     DaemonRefusedError: Exit.REFUSED,
     UnknownError: Exit.REFUSED,
+    RefusedError: Exit.REFUSED,
     PortError: Exit.REFUSED,
 }
 
@@ -89,7 +100,7 @@ def _code(error: Exception) -> Exit:
 Answer = TypeVar("Answer")
 
 
-def with_store(config: Config, ask: Callable[[Store], Awaitable[Answer]]) -> Answer:
+def with_store(config: Config, ask: Callable[[SqlStore], Awaitable[Answer]]) -> Answer:
     """Open the database, ask it something, and close it."""
     configure_logs(level="error", as_json=False, pii=False)
     become_owner(config.state_directory)
@@ -103,6 +114,18 @@ def with_store(config: Config, ask: Callable[[Store], Awaitable[Answer]]) -> Ans
             await store.close()
 
     return asyncio.run(asked())
+
+
+def instant(given: str | None) -> datetime:
+    """`2026-12-24T10:00`, in the machine's own zone unless it names an offset; or now."""
+    if given is None:
+        return datetime.now(UTC)
+    try:
+        return datetime.fromisoformat(given).astimezone(UTC)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{given!r} is no time; write 2026-12-24T10:00, or with an offset, +01:00"
+        ) from None
 
 
 def become_owner(directory: Path) -> None:
@@ -119,13 +142,16 @@ __all__ = [
     "CONFIG_ENV",
     "EXIT_CODES",
     "Answer",
+    "AtOption",
     "Commands",
     "ConfigOption",
     "Exit",
     "JsonOption",
     "LimitOption",
+    "RefusedError",
     "become_owner",
     "find_config",
+    "instant",
     "load_config",
     "with_store",
 ]

@@ -1,54 +1,104 @@
-"""`apply` and `agents`."""
+"""`apply` and `export`: the directory as a file."""
 
+import sys
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
-from callcontrol.api.answers import AgentAnswer
+from callcontrol.adapters.sql import SqlStore
+from callcontrol.adapters.sql.changes import Change, ChangeKind
 from callcontrol.cli import output
-from callcontrol.cli.common import ConfigOption, JsonOption, load_config, with_store
-from callcontrol.config import load_directory
-from callcontrol.core.model import Agent, AgentId
-from callcontrol.ports import Store
+from callcontrol.cli.common import ConfigOption, Exit, JsonOption, RefusedError, load_config, with_store
+from callcontrol.config import Problem, load_directory
+from callcontrol.config.export import dump
+from callcontrol.core.model import Directory
 
 
 def apply(
     file: Annotated[Path, typer.Argument(help="directory.yaml: agents, pools, rules and bots.")],
     config: ConfigOption,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Write it without asking.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, and write nothing.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Make the database's agents, pools, rules and bots what FILE says; all or nothing."""
-    directory = load_directory(file)
-    changes = with_store(load_config(config), lambda store: store.apply(directory))
-    if json:
-        output.as_json({"changes": list(changes)})
+    """Make the database's agents, pools, rules and bots what FILE says: shown first, then all or nothing.
+
+    Exit code 1 where there is a plan, nobody to ask, and no --yes: nothing is written then.
+    """
+    directory = load_directory(file, _warn)
+    settings = load_config(config)
+    writes = yes and not dry_run
+    plan, written = with_store(settings, lambda store: _planned(store, directory, writes=writes))
+    _tell(plan, written=written, json=json)
+    if written or dry_run or not plan:
         return
-    for change in changes or ("nothing to change",):
-        output.out.print(change, markup=False)
+    if json or not sys.stdin.isatty():
+        output.complain("nothing is written: there is nobody to ask; say --yes to write it")
+        raise typer.Exit(Exit.FAILED)
+    if not typer.confirm("Write this?"):
+        output.complain("nothing is written")
+        raise typer.Exit(Exit.FAILED)
+    done, _ = with_store(settings, lambda store: _planned(store, directory, writes=True))
+    if [change.line for change in done] == [change.line for change in plan]:
+        output.out.print("written", style="green")
+    else:
+        output.out.print("written. The database had changed meanwhile; this is what was done:")
+        _tell(done, written=True, json=False)
 
 
-def agents(
+async def _planned(store: SqlStore, directory: Directory, *, writes: bool) -> tuple[list[Change], bool]:
+    """What is to change, and is changed where it `writes`; whether it was."""
+    plan = list(await store.plan(directory))
+    if not writes:
+        return plan, False
+    kinds = {change.line: change.kind for change in plan}
+    lines = await store.apply(directory)
+    return [Change(kind=kinds.get(line, ChangeKind.CHANGED), line=line) for line in lines], True
+
+
+def _warn(problem: Problem) -> None:
+    output.err.print(Text(f"warning: {problem}", style="yellow"))
+
+
+_SHOWN = {
+    ChangeKind.ADDED: ("+", "green"),
+    ChangeKind.CHANGED: ("~", "yellow"),
+    ChangeKind.REMOVED: ("-", "red"),
+}
+
+
+def _tell(changes: Sequence[Change], *, written: bool, json: bool) -> None:
+    if json:
+        output.as_json({"changes": [change.line for change in changes], "written": written})
+        return
+    for change in changes:
+        sign, style = _SHOWN[change.kind]
+        output.out.print(Text(f"{sign} {change.line}", style=style))
+    counts = Counter(change.kind for change in changes)
+    told = ", ".join(f"{counts[kind]} {kind.value}" for kind in ChangeKind)
+    output.out.print(told if changes else "nothing to change")
+
+
+def export(
     config: ConfigOption,
-    agent: Annotated[str | None, typer.Argument(help="One agent, to look at or to switch.")] = None,
-    available: Annotated[
-        bool | None, typer.Option("--on/--off", help="Switch the agent's availability.")
+    file: Annotated[
+        Path | None, typer.Argument(help="Where to write it; standard output by default.")
     ] = None,
-    json: JsonOption = False,
+    leads: Annotated[bool, typer.Option("--leads", help="The leads too: personal data.")] = False,
 ) -> None:
-    """List the agents, or switch one on or off: `callcontrol agents alice --off`."""
-    if available is not None and agent is None:
-        raise typer.BadParameter("name the agent to switch")
-
-    async def ask(store: Store) -> list[Agent]:
-        if agent is not None and available is not None:
-            await store.set_available(AgentId(agent), available=available)
-        return [found for found in await store.agents() if agent in (None, found.id)]
-
-    found = with_store(load_config(config), ask)
-    if agent is not None and not found:
-        raise typer.BadParameter(f"no agent {agent!r}; `callcontrol agents` lists them")
-    if json:
-        output.as_json([AgentAnswer.of(one).model_dump(mode="json") for one in found])
+    """Write the database's agents, pools, rules and bots as YAML that `apply` takes back without a change."""
+    directory = with_store(load_config(config), lambda store: store.export(with_leads=leads))
+    if not directory.bots:
+        raise RefusedError(
+            "the database has no directory yet; callcontrol apply config/directory.yaml gives it one"
+        )
+    text = dump(directory)
+    if file is None:
+        sys.stdout.write(text)
         return
-    output.out.print(output.agent_table(found))
+    file.write_text(text, encoding="utf-8")
+    output.out.print(f"wrote {file}", markup=False)

@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from callcontrol.api.routing_answers import AgentAnswer, ConsideredAnswer, TermAnswer
 from callcontrol.cli.timeline import FATES, Kind, Line, address
-from callcontrol.core.model import Agent, Connected, LegRecord
+from callcontrol.core.model import Connected, LegRecord
 from callcontrol.ports import Finding, Task, TextStatus, TransferRow
 
 _WIDE = 200  # where nobody's terminal sets a limit
@@ -124,13 +125,48 @@ def _seconds(value: float | None) -> str:
     return "" if value is None else f"{value:.1f}"
 
 
-def agent_table(agents: Sequence[Agent]) -> Table:
-    table = plain("Id", "Name", "Available", "Zone", "Phones")
+def agent_table(agents: Sequence[AgentAnswer]) -> Table:
+    table = plain("Id", "Name", "Rings", "Why not", "Strikes", "Today", "Zone", "Phones")
     for agent in agents:
-        switch = ("on" if agent.available else "off") if agent.active else "not active"
-        cells = (agent.id, agent.name, switch, agent.zone, "; ".join(map(address, agent.endpoints)))
-        add(table, cells)
+        against = "; ".join(f"{term.term}: {term.value}" for term in agent.terms if not term.holds)
+        phones = ", ".join(phone.replace(":", " ", 1) for phone in agent.endpoints)
+        standing = agent.standing
+        cells = (agent.id, agent.name, _yes(agent.rings), against, standing.strikes, standing.transfers_today)
+        add(table, (*cells, agent.zone, phones), "" if agent.rings else "dim")
     return table
+
+
+def term_table(terms: Sequence[TermAnswer]) -> Table:
+    table = plain("", "Term", "Value")
+    for term in terms:
+        mark, style = ("ok", "") if term.holds else ("no", "red")
+        add(table, (mark, term.term, term.value), style)
+    return table
+
+
+def considered_table(agents: Sequence[ConsideredAnswer]) -> Table:
+    """Every term of every agent; those against it first, in red."""
+    table = plain("   Agent", "Rings", "Terms")
+    for agent in agents:
+        told = Text()
+        for n, term in enumerate(sorted(agent.terms, key=lambda term: term.holds)):
+            told.append("; " if n else "")
+            told.append(f"{term.term}: {term.value}", "dim" if term.holds else "red")
+        table.add_row(
+            Text(f"   {agent.name}"), Text(_yes(agent.rings), "green" if agent.rings else "red"), told
+        )
+    return table
+
+
+def rule_table(verdicts: Sequence[tuple[str, bool, str]]) -> Table:
+    table = plain("   Rule", "Fits", "Why")
+    for rule, fits, why in verdicts:
+        add(table, (f"   {rule}", _yes(fits), why), "green" if fits else "dim")
+    return table
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
 
 
 def json_line(value: Any) -> None:

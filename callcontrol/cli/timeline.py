@@ -19,6 +19,7 @@ from callcontrol.core.model import (
     LegFate,
     LegRecord,
     Outcome,
+    Step,
     StepKind,
 )
 from callcontrol.core.transfer import Transfer
@@ -61,6 +62,8 @@ class Teller:
         self._row = row
         self._machine = Transfer()
         self._names: dict[ChannelId, str] = {}
+        self._step: Step | None = None  # the newest that was resolved
+        self._told: set[Considered] = set()
 
     def lines(self, entries: Sequence[Entry]) -> Iterator[Line]:
         for entry in entries:
@@ -94,10 +97,25 @@ class Teller:
                 yield self._around(event)
 
     def _resolved(self, event: e.AttemptResolved) -> Iterator[Said]:
+        """Where more join the ringing of a step, only what is new is told."""
+        again = event.step == self._step
+        if not again:
+            self._step, self._told = event.step, set()
         rung = ", ".join(leg.label for leg in event.legs) or "nobody"
-        yield Kind.ROUTING, "routing", f"{_STEP[event.step.kind]}: {rung}", event.because
+        named = f"{_STEP[event.step.kind]}{', joining' if again else ''}"
+        later = f"more after {event.next_after_s:g} s" if event.next_after_s is not None else ""
+        yield Kind.ROUTING, "routing", f"{named}: {rung}", "; ".join(filter(None, (event.because, later)))
+        for rule in () if again else event.rules:
+            yield (
+                Kind.ROUTING,
+                "routing",
+                f"rule {rule.rule} {'fits' if rule.fits else 'does not fit'}",
+                rule.why,
+            )
         for considered in event.considered:
-            yield _considered(considered)
+            if considered not in self._told:
+                yield _considered(considered)
+        self._told.update(event.considered)
 
     def _leg(self, event: e.LegEvent) -> Said:
         who, record = self._name(event.channel), self.legs.get(event.channel)

@@ -5,12 +5,12 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from callcontrol.adapters.sql import SqlStore
 from callcontrol.api.answers import LegAnswer, TaskAnswer, TransferAnswer, TransferWithLegs
 from callcontrol.cli import output
-from callcontrol.cli.client import Daemon
 from callcontrol.cli.common import ConfigOption, Exit, JsonOption, LimitOption, load_config, with_store
+from callcontrol.cli.daemons import daemon_of
 from callcontrol.cli.timeline import Line, timeline
-from callcontrol.config import Access, Config
 from callcontrol.core.model import LegRecord, TransferId
 from callcontrol.ports import Entry, Store, Task, TextStatus, TransferRow, UnknownError
 
@@ -41,7 +41,7 @@ def transfer(  # noqa: PLR0917 - typer passes every option by its name
     """Ask the running daemon for a warm transfer, by hand."""
     inline = {"name": name, "phone": phone, "email": email, "source": source}
     who: dict[str, Any] = {"lead_id": lead} if lead else {"lead": {k: v for k, v in inline.items() if v}}
-    daemon = _daemon(url, token, config)
+    daemon = daemon_of(config, url, token)
     answer = daemon.ask(
         "POST", "/v1/transfers", {"bot": bot, "channel": channel, "summary": summary, "key": key, **who}
     )
@@ -64,27 +64,6 @@ def _print_phase(event: Mapping[str, Any], *, json: bool) -> None:
         output.out.print(f"{event['at'][11:23]}  {event['phase']:<12}{event['detail']}", markup=False)
 
 
-def _daemon(url: str | None, token: str | None, config: ConfigOption) -> Daemon:
-    """The configuration is read only where the options leave something open."""
-    if url and token:
-        return Daemon(url=url, token=token)
-    settings = load_config(config)
-    return Daemon(url=url or _address(settings), token=token or _token(settings))
-
-
-def _address(config: Config) -> str:
-    everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # what a daemon listens on, not what one calls
-    host = everywhere.get(config.api.host, config.api.host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{config.api.port}"
-
-
-def _token(config: Config) -> str:
-    for token in config.api.tokens:
-        if token.access is Access.FULL:
-            return token.secret.get_secret_value()
-    raise typer.BadParameter("the configuration has no token with full access; give one with --token")
-
-
 def transfers(config: ConfigOption, limit: LimitOption = 20, json: JsonOption = False) -> None:
     """List the newest transfers."""
     rows = with_store(load_config(config), lambda store: store.transfers(limit))
@@ -104,7 +83,7 @@ def show(
     """Tell a transfer second by second: what was rung, why, and what each phone did."""
 
     async def ask(
-        store: Store,
+        store: SqlStore,
     ) -> tuple[TransferRow, tuple[Entry, ...], tuple[LegRecord, ...], _Afterwards]:
         row = await _found(store, transfer_id)
         tasks = [task for task in await store.tasks(_MOST_TASKS) if task.transfer_id == row.id]

@@ -277,6 +277,19 @@ def _when(condition: core.Condition, zone: str | None) -> Any:
             return {"any": [_when(part, zone) for part in parts]}
 
 
+def written(condition: core.Condition) -> str:
+    """On one line, for people."""
+    text = yaml.dump(
+        _when(condition, None),
+        Dumper=_Dumper,
+        default_flow_style=True,
+        sort_keys=False,
+        allow_unicode=True,
+        width=10**6,
+    )
+    return text.removesuffix("...\n").strip()
+
+
 def _short_form(parts: Iterable[core.Condition]) -> Entry | None:
     """`{source: [a, b], intent: sell}`, where that says all of it."""
     written = _Flow()

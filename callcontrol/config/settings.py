@@ -6,13 +6,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from callcontrol.config.document import read
 from callcontrol.config.schema import Model, surroundings, validate
-from callcontrol.config.values import Command, DialTemplate, FilePath, Number, Port, Seconds, Text
+from callcontrol.config.values import Command, DialTemplate, FilePath, Number, Port, Query, Seconds, Text
 
 _TOKEN_LENGTH = 24
 
@@ -57,23 +57,50 @@ class Asterisk(Model):
         return secret
 
 
+def _a_database(url: SecretStr) -> SecretStr:
+    example = "write sqlite:///callcontrol.db or postgresql://user@host/name"
+    try:
+        parsed = make_url(url.get_secret_value())
+    except (ArgumentError, ValueError):
+        raise ValueError(f"is no database URL; {example}") from None
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise ValueError(f"{parsed.get_backend_name()!r} is not supported; {example}")
+    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise ValueError("a SQLite database needs a file; write sqlite:///callcontrol.db")
+    return url
+
+
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_a_database)]
+
+
 class Database(Model):
     SECRETS: ClassVar = ("url",)
-    url: SecretStr = SecretStr("sqlite:///callcontrol.db")
+    url: DatabaseUrl = SecretStr("sqlite:///callcontrol.db")
+
+
+class OwnTables(Model):
+    """Where the site's own leads, toggles and agents are: a database that is only read, and its queries."""
+
+    SECRETS: ClassVar = ("url",)
+    url: DatabaseUrl
+    lead: Query | None = None
+    availability: Query | None = None
+    agents: Query | None = None
 
     @field_validator("url")
     @classmethod
-    def _a_database(cls, url: SecretStr) -> SecretStr:
-        example = "write sqlite:///callcontrol.db or postgresql://user@host/name"
-        try:
-            parsed = make_url(url.get_secret_value())
-        except (ArgumentError, ValueError):
-            raise ValueError(f"is no database URL; {example}") from None
-        if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-            raise ValueError(f"{parsed.get_backend_name()!r} is not supported; {example}")
-        if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
-            raise ValueError("a SQLite database needs a file; write sqlite:///callcontrol.db")
-        return url
+    def _beside_the_config(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
+        parsed = make_url(url.get_secret_value())
+        if parsed.get_backend_name() != "sqlite":
+            return url
+        file = surroundings(info).beside(Path(str(parsed.database)))
+        return SecretStr(parsed.set(database=str(file)).render_as_string(hide_password=False))
+
+    @model_validator(mode="after")
+    def _some_query(self) -> Self:
+        if not (self.lead or self.availability or self.agents):
+            raise ValueError("has no query; give one of lead, availability, agents")
+        return self
 
 
 class Access(StrEnum):
@@ -162,6 +189,7 @@ class Config(Model):
     asterisk: Asterisk | None = None
     state_directory: FilePath = Field(default=Path("../var"), validate_default=True)
     database: Database = Field(default_factory=Database)
+    own_tables: OwnTables | None = None
     api: Api
     sms: Sms = Sms()
     speech: Speech | None = None

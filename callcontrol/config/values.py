@@ -19,8 +19,7 @@ _EXTENSION = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _DIAL = re.compile(r"[A-Za-z][A-Za-z0-9_]{1,19}/[A-Za-z0-9_+*#.:@/=-]{1,150}\Z")
 _LOCAL_KEPT = re.compile(r"local/.*/[a-z]*n[a-z]*\Z", re.IGNORECASE)
 _GOTO = re.compile(r"[A-Za-z0-9_.-]{1,80},[A-Za-z0-9_.*#+-]{1,80},[A-Za-z0-9_-]{1,80}\Z")
-
-
+_LINES = str.maketrans("\n\t", "  ")
 NOTHING = "nothing is written there; give it a value, or leave the key out"
 
 
@@ -129,6 +128,15 @@ def path(value: Any) -> Path:
     return value if isinstance(value, Path) else Path(text(value)).expanduser()
 
 
+def query(value: Any) -> str:
+    """One SQL statement that reads, on as many lines as it likes."""
+    given = str(value).strip() if isinstance(value, str) else text(value)
+    text(given.translate(_LINES))
+    if not given.casefold().startswith(("select", "with")):
+        raise ValueError("is no query; write SELECT ... on one line, or on several after a |")
+    return given
+
+
 def one_or_more(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
@@ -166,6 +174,7 @@ Extension = Annotated[str, BeforeValidator(extension)]
 DialString = Annotated[str, BeforeValidator(dial_string)]
 DialTemplate = Annotated[str, BeforeValidator(dial_template)]
 Goto = Annotated[str, BeforeValidator(goto)]
+Query = Annotated[str, BeforeValidator(query)]
 Command = Annotated[tuple[str, ...], BeforeValidator(argv)]
 FilePath = Annotated[Path, BeforeValidator(path)]
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]

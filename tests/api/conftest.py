@@ -93,7 +93,12 @@ async def running(folder: Path, *, keep_alive_s: float = 15.0) -> AsyncIterator[
     pbx = SimulatedPbx(clock=clock, phones={"bob": answers})
     switchboard = Switchboard(pbx=pbx, store=store, speech=None, clock=clock)
     service = Service(
-        transfers=switchboard, store=store, linked=lambda: pbx.linked, keep_alive_s=keep_alive_s
+        transfers=switchboard,
+        store=store,
+        linked=lambda: pbx.linked,
+        lines=pbx.line,
+        now=clock.now,
+        keep_alive_s=keep_alive_s,
     )
     tokens = [Token.of("bot", FULL), Token.of("board", READ, read_only=True)]
     stop = asyncio.Event()

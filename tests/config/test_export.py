@@ -201,4 +201,4 @@ def test_days_off_in_a_row_are_one_entry(tmp_path: Path):
     )
     agents = (replace(directory.agents[0], exceptions=away),)
     text = dump(m.Directory(agents=agents, bots=directory.bots))
-    assert "{on: 2026-08-30 to 2026-09-02, closed: yes, why: away}" in text
+    assert "{'on': 2026-08-30 to 2026-09-02, closed: yes, why: away}" in text

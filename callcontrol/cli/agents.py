@@ -1,0 +1,81 @@
+"""`agents`: who can be rung just now, and why not the others."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from callcontrol.adapters.sql import SqlStore
+from callcontrol.api.bodies import LONGEST_REST_MIN
+from callcontrol.api.routing_answers import AgentAnswer
+from callcontrol.cli import output
+from callcontrol.cli.common import ConfigOption, JsonOption, load_config, with_store
+from callcontrol.cli.daemons import if_running
+from callcontrol.config import Config
+from callcontrol.core.availability import consider
+from callcontrol.core.model import AgentId, Endpoint, LineState
+from callcontrol.ports import UnknownError
+
+BY_COMMAND = "by command"
+
+
+def unknown_lines(_: Endpoint) -> LineState:
+    """Without the daemon nobody knows."""
+    return LineState.UNKNOWN
+
+
+def agents(  # noqa: PLR0917 - typer passes every option by its name
+    config: ConfigOption,
+    agent: Annotated[str | None, typer.Argument(help="One agent, to look at or to change.")] = None,
+    available: Annotated[bool | None, typer.Option("--on/--off", help="Switch the availability.")] = None,
+    rest: Annotated[
+        int | None,
+        typer.Option("--rest", metavar="MINUTES", min=1, max=LONGEST_REST_MIN, help="Let the agent rest."),
+    ] = None,
+    why: Annotated[str, typer.Option("--why", help="Why the agent rests.")] = BY_COMMAND,
+    come_back: Annotated[
+        bool, typer.Option("--return", help="End the rest, and forget the strikes.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """List the agents with every term of their availability now, or change one: `agents alice --rest 30`."""
+    if agent is None and (available is not None or rest is not None or come_back):
+        raise typer.BadParameter("name the agent to change")
+    if rest is not None and come_back:
+        raise typer.BadParameter("--rest and --return are two wishes; give one")
+    settings = load_config(config)
+
+    async def change(store: SqlStore) -> None:
+        if available is not None:
+            await store.set_available(AgentId(str(agent)), available=available)
+        if rest is not None:
+            await store.rest(AgentId(str(agent)), datetime.now(UTC) + timedelta(minutes=rest), why)
+        if come_back:
+            await store.rest(AgentId(str(agent)), None, "")
+
+    if available is not None or rest is not None or come_back:
+        with_store(settings, change)
+    found, live = _standing(settings)
+    found = [one for one in found if agent in (None, one.id)]
+    if agent is not None and not found:
+        raise UnknownError("agent", agent)
+    if json:
+        output.as_json([one.model_dump(mode="json") for one in found])
+        return
+    output.out.print(output.agent_table(found))
+    if agent is not None:
+        output.out.print(output.term_table(found[0].terms))
+    if not live:
+        output.out.print("line states unknown: no daemon answers", style="dim")
+
+
+def _standing(config: Config) -> tuple[list[AgentAnswer], bool]:
+    """From the daemon, which knows the lines, or else from the database."""
+    answer = if_running(config, "/v1/agents")
+    if answer is not None:
+        return [AgentAnswer.model_validate(one) for one in answer["agents"]], True
+    now = datetime.now(UTC)
+    candidates = with_store(config, lambda store: store.candidates())
+    return [
+        AgentAnswer.of(one, consider(one, now=now, lines=unknown_lines), now) for one in candidates
+    ], False
