@@ -4,7 +4,7 @@ import asyncio
 import re
 import socket
 import uuid
-from typing import Any, cast
+from typing import cast
 
 from tests.lab.sip import SipMessage
 from tests.lab.watch import Watch
@@ -72,7 +72,7 @@ class Lamp(asyncio.DatagramProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.DatagramTransport, transport)
 
-    def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
+    def datagram_received(self, data: bytes, _addr: tuple[str, int]) -> None:
         message = SipMessage.parse(data)
         if message.start_line.startswith("NOTIFY "):
             kept = ("via", "from", "to", "call-id", "cseq")

@@ -30,6 +30,8 @@ _PLACES = {
     "callcontrol-handoff-finished": ("s",),
     "callcontrol-publish": ("s",),
     "callcontrol-fallback": ("s",),
+    "callcontrol-agent": ("available", "unavailable", "status", "rest", "ask"),
+    "callcontrol-codes": ("*50", "*51", "*52", "*53"),
 }
 _NEEDED = {  # action -> the write class that allows it; none of them does anything as it is asked here
     "Originate": "originate",
@@ -38,7 +40,11 @@ _NEEDED = {  # action -> the write class that allows it; none of them does anyth
     "Setvar": "call",
     "Getvar": "call or reporting",
     "CoreShowChannels": "reporting",
+    "DeviceStateList": "call or reporting",
+    "PJSIPQualify": "system or reporting",
 }
+_PING_DEVICE = "Local/ping@callcontrol-contract"
+_LISTS = ("CoreShowChannels", "DeviceStateList")
 _TOO_MUCH = {"Command": "command", "DBPut": "system", "GetConfig": "config"}
 _REACHABLE = ("NOT_INUSE", "INUSE", "BUSY", "RINGING", "RINGINUSE", "ONHOLD")
 _INCLUDE = "copy dialplan/asterisk/callcontrol.conf beside extensions.conf, #include it, `dialplan reload`"
@@ -52,7 +58,7 @@ async def check(settings: AsteriskSettings, agents: Sequence[Agent]) -> list[Fin
     try:
         await link.open()
         found = [Finding(subject="AMI login", ok=True, detail=f"{settings.username}@{settings.host}")]
-        for part in (_version(link), _rights(link), _events(link, heard), _dialplan(link)):
+        for part in (_version(link), _rights(link), _events(link, heard), _phones(link), _dialplan(link)):
             found += [finding async for finding in part]
         found += [finding async for finding in _endpoints(link, settings, agents)]
     except LoginError as error:
@@ -95,7 +101,7 @@ async def _rights(link: AmiLink) -> Asked:
 async def _may(link: AmiLink, action: str) -> bool:
     """Ask for it without its fields: a right that is missing is refused before a field that is."""
     try:
-        await link.action(action, many=action == "CoreShowChannels")
+        await link.action(action, many=action in _LISTS)
     except RefusedError as error:
         return "permission denied" not in error.said.lower()
     return True
@@ -109,8 +115,9 @@ async def _events(link: AmiLink, heard: list[Frame]) -> Asked:
         yield Finding(subject="AMI events", ok=False, remedy="see AMI rights", detail=error.said)
         return
     wanted: dict[str, Callable[[Frame], bool]] = {
-        "user": lambda frame: frame.get("Key") == key,
-        "call": lambda frame: frame.get("Event") == "Hangup" and frame.get("Uniqueid") == channel,
+        "UserEvent (user)": lambda frame: frame.get("Key") == key,
+        "Hangup (call)": lambda frame: frame.get("Event") == "Hangup" and frame.get("Uniqueid") == channel,
+        "DeviceStateChange (call)": lambda frame: frame.get("Device", "").startswith(_PING_DEVICE),
     }
     missing = set(wanted)
     try:
@@ -120,8 +127,22 @@ async def _events(link: AmiLink, heard: list[Frame]) -> Asked:
                 await asyncio.sleep(0.02)
     except TimeoutError:
         pass
-    remedy = f"add to `read` of the manager user: {', '.join(sorted(missing))}; compare its eventfilter lines"
+    remedy = (
+        f"{', '.join(sorted(missing))} did not come: compare `read` of the manager user, which names these"
+        " classes, and its eventfilter lines with manager.callcontrol.conf"
+    )
     yield Finding(subject="AMI events", ok=not missing, remedy=remedy if missing else "")
+
+
+async def _phones(link: AmiLink) -> Asked:
+    """Whether the switch tells which phones are in use."""
+    try:
+        await link.action("DeviceStateList", many=True)
+    except RefusedError as error:
+        remedy = "load res_manager_devicestate.so; without it agents ring while they talk"
+        yield Finding(subject="phones' states", ok=False, remedy=remedy, detail=error.said)
+    else:
+        yield Finding(subject="phones' states", ok=True)
 
 
 async def _dialplan(link: AmiLink) -> Asked:
@@ -136,6 +157,8 @@ async def _dialplan(link: AmiLink) -> Asked:
         missing = [exten for exten in extensions if not await _exists(link, context, exten)]
         remedy = f"{', '.join(missing)} missing: {_INCLUDE}" if missing else ""
         yield Finding(subject=f"dialplan {context}", ok=not missing, remedy=remedy)
+    hint = await _get(link, "HINT(callcontrol-check@callcontrol-codes)")
+    yield Finding(subject="agents' lamps", ok=bool(hint), remedy="" if hint else f"no hint: {_INCLUDE}")
 
 
 async def _exists(link: AmiLink, context: str, exten: str) -> bool:

@@ -15,7 +15,9 @@ _SHOWN = {
     AgentState.RESTING: "ONHOLD",
     AgentState.UNKNOWN: "INUSE",
 }
-_AGENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")  # no @: it would end the extension of the hint
+_AGENT_ID = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}"
+)  # no @, which ends an extension; devices are cut at 80
 
 
 class Lamps:
@@ -26,7 +28,7 @@ class Lamps:
     async def show(self, agent_id: AgentId, state: AgentState, pbx_started: str) -> None:
         if not _AGENT_ID.fullmatch(agent_id):
             raise PortError(
-                f"{agent_id!r} can have no lamp: its id may hold letters, digits and _ . -", retryable=False
+                f"{agent_id!r} can have no lamp: up to 60 letters, digits and _ . -", retryable=False
             )
         news = (pbx_started, state)
         if self._shown.get(agent_id) == news:

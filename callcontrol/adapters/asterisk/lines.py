@@ -24,18 +24,18 @@ _STATES = {
 }
 _PLAIN_PJSIP = re.compile(r"PJSIP/[A-Za-z0-9_.-]+")
 _ADDRESS = "{address}"
+_PJSIP = "PJSIP/"
 
 
 class Lines:
     def __init__(self, settings: AsteriskSettings) -> None:
-        # Behind an @ or a second / a dial string says where, not which phone.
-        target = "" if is_local(settings.extension_dial) else settings.extension_dial
-        technology, _, rest = target.partition("/")
-        watched = _ADDRESS in rest and "@" not in rest
-        self._before, _, self._after = (
-            f"{technology}/{rest.partition('/')[0]}" if watched else ""
-        ).partition(_ADDRESS)
-        self._kept = tuple({"PJSIP/", *filter(None, [self._before])})
+        technology, _, rest = settings.extension_dial.partition("/")
+        name = rest.partition("/")[0]  # behind a second / it says where, not which phone
+        if is_local(settings.extension_dial) or "@" in name or _ADDRESS not in name:
+            self._before = self._after = ""
+        else:
+            self._before, _, self._after = f"{technology}/{name}".partition(_ADDRESS)
+        self._kept = tuple({_PJSIP, *filter(None, [self._before])})
         self._states: dict[str, LineState] = {}
         self._heard: set[str] = set()
 
@@ -65,9 +65,14 @@ class Lines:
             self._states[device] = _STATES.get(frame.get("State", ""), LineState.UNKNOWN)
             self._heard.add(device)
 
+    def unavailable(self) -> list[str]:
+        """The PJSIP endpoints that are not registered, or seem so."""
+        silent = (device for device, state in self._states.items() if state is LineState.UNREGISTERED)
+        return [device.removeprefix(_PJSIP) for device in silent if device.startswith(_PJSIP)]
+
     @contextmanager
     def anew(self) -> Iterator[None]:
         """While it is open the switch lists its devices; those not heard of by its end are unknown."""
         self._heard.clear()
         yield
-        self._states = {device: self._states[device] for device in self._heard}
+        self._states = {key: state for key, state in self._states.items() if key in self._heard}

@@ -1,6 +1,7 @@
 """Keeps one AMI session after another: log in, survey, report, until it is lost; then again."""
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable
 
@@ -30,6 +31,7 @@ class Supervisor:
         self._on_event = on_event
         self._link: AmiLink | None = None  # only while events may flow
         self._early: list[Frame] = []
+        self._looked_after = ""  # which start of the switch
 
     @property
     def linked(self) -> bool:
@@ -65,15 +67,18 @@ class Supervisor:
         """Returns when a session that had been up is lost. Raises PortError where none came up."""
         self._early = []
         link = AmiLink(self._settings, self._take, EVENTS)
+        looking: asyncio.Task[None] | None = None
         try:
             await link.open()
-            await self._list_phones(link)
+            with self._lines.anew():
+                await self._list_phones(link)
             survey = await self._survey(link)
             self._link = link
             log.info("linked to the switch", pbx_started=survey.pbx_started)
             report(LinkUp(survey=survey))
             for frame in self._early:
                 self._on_event(frame)
+            looking = asyncio.create_task(self._look_after_start(link))
             why = await asyncio.shield(link.lost)
             log.warning("link to the switch lost", why=why)
             self._link = None
@@ -81,6 +86,9 @@ class Supervisor:
         finally:
             self._link = None
             await link.close()
+            if looking is not None:
+                looking.cancel()
+                await asyncio.gather(looking, return_exceptions=True)
 
     async def _survey(self, link: AmiLink) -> Survey:
         status = (await link.action("CoreStatus")).headers
@@ -88,12 +96,32 @@ class Supervisor:
         rows = await link.action("CoreShowChannels", many=True)
         return self._ledger.survey(self.pbx_started, rows.rows)
 
-    async def _list_phones(self, link: AmiLink) -> None:
-        with self._lines.anew():
-            try:
-                await link.action("DeviceStateList", many=True)
-            except RefusedError as error:
-                log.error("no telling whose phone is in use: see `callcontrol check`", said=error.said)
+    async def _list_phones(self, link: AmiLink) -> str:
+        """What the switch said where it refused."""
+        try:
+            await link.action("DeviceStateList", many=True)
+        except RefusedError as error:
+            return error.said
+        return ""
+
+    async def _look_after_start(self, link: AmiLink) -> None:
+        """A switch lets us in while it still loads its modules, and its phones.
+
+        And then Asterisk takes registered phones for unavailable until it gets round to looking them:
+        up to `qualify_frequency` seconds, a minute mostly. So have it do that at once.
+        """
+        if self._looked_after == self.pbx_started:
+            return
+        refused = ""
+        for pause_s in self._settings.looks_after_start_s:
+            await asyncio.sleep(pause_s)
+            refused = await self._list_phones(link)
+            for endpoint in self._lines.unavailable():
+                with contextlib.suppress(RefusedError):  # it is no endpoint any more
+                    await link.action("PJSIPQualify", {"Endpoint": endpoint})
+        if refused:
+            log.error("no telling which phones are in use: see `callcontrol check`", said=refused)
+        self._looked_after = self.pbx_started
 
     def _take(self, frame: Frame) -> None:
         """Before the survey is in, an event waits: the survey may be older or younger."""

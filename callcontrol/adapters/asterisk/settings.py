@@ -23,4 +23,12 @@ class AsteriskSettings:
     ping_timeout_s: float = 3.0
     first_retry_s: float = 0.2
     last_retry_s: float = 15.0
+    looks_after_start_s: tuple[float, ...] = (
+        0.0,
+        0.5,
+        1.0,
+        2.0,
+        4.0,
+        8.0,
+    )  # at the phones, after one another
     login_retry_s: float = 30.0  # after a refused login: guessing faster gets a host banned

@@ -35,6 +35,50 @@ async def test_a_switch_set_up_by_the_book_has_nothing_to_complain_of(lab: Lab):
     assert [finding for finding in found.values() if not finding.ok] == []
     assert found["AMI rights, surplus"].detail == "no more than needed"
     assert found["alice at alice"].detail == "PJSIP/alice NOT_INUSE"
+    assert {"phones' states", "agents' lamps", "dialplan callcontrol-codes"} <= found.keys()
+
+
+async def test_a_filter_that_keeps_phones_states_from_us_is_named(lab: Lab):
+    rights = lab.pbx.dir / "etc" / "manager.callcontrol.conf"
+    as_it_was = rights.read_text()
+    try:
+        lines = as_it_was.splitlines(keepends=True)
+        rights.write_text("".join(line for line in lines if "DeviceStateChange" not in line))
+        await lab.pbx.cli("manager reload")
+        found = (await findings(lab))["AMI events"]
+        assert not found.ok
+        assert found.remedy.startswith("DeviceStateChange (call) did not come")
+    finally:
+        rights.write_text(as_it_was)
+        await lab.pbx.cli("manager reload")
+
+
+async def module(lab: Lab, action: str) -> None:
+    await lab.pbx.ami.action("ModuleLoad", Module="res_manager_devicestate.so", LoadType=action)
+
+
+async def test_a_switch_that_can_not_list_its_phones_is_named(lab: Lab):
+    try:
+        await module(lab, "unload")
+        found = await findings(lab)
+        assert "res_manager_devicestate" in found["phones' states"].remedy
+        assert found["AMI rights"].ok
+    finally:
+        await module(lab, "load")
+
+
+async def test_an_older_dialplan_has_no_codes_and_no_lamps(lab: Lab):
+    shipped = lab.pbx.dir / "etc" / "callcontrol.conf"
+    as_it_was = shipped.read_text()
+    try:
+        shipped.write_text(as_it_was.partition("[callcontrol-codes]")[0])
+        await lab.pbx.cli("dialplan reload")
+        found = await findings(lab)
+        assert "*50, *51, *52, *53 missing" in found["dialplan callcontrol-codes"].remedy
+        assert not found["agents' lamps"].ok
+    finally:
+        shipped.write_text(as_it_was)
+        await lab.pbx.cli("dialplan reload")
 
 
 async def test_every_endpoint_that_could_not_ring_is_named(lab: Lab):
@@ -58,7 +102,7 @@ async def test_a_switch_that_does_not_let_us_in_is_one_finding(
 
 
 async def test_rights_that_are_missing_or_too_many_are_named(lab: Lab):
-    settings = lab.pbx.dir / "etc" / "manager.conf"
+    settings = lab.pbx.dir / "etc" / "manager.callcontrol.conf"
     as_it_was = settings.read_text()
     try:
         settings.write_text(as_it_was.replace("write = call,originate,reporting", "write = call,command"))

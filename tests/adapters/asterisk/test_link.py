@@ -25,6 +25,7 @@ QUICK = AsteriskSettings(
     ping_timeout_s=0.2,
     first_retry_s=0.01,
     last_retry_s=0.02,
+    looks_after_start_s=(0.0, 0.05),
     login_retry_s=0.3,
 )
 
