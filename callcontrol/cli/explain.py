@@ -47,7 +47,7 @@ def explain(
         )
     told_before: set[ConsideredAnswer] = set()
     for n, attempt in enumerate(found.attempts, start=1):
-        _print(n, attempt, told_before, first=n == 1 or attempt.step != found.attempts[n - 2].step)
+        _print(n, attempt, told_before, first=n == 1 or found.attempts[n - 2].next_after_s is None)
         told_before.update(attempt.considered)
 
 

@@ -17,6 +17,10 @@ ROUTES = [
     ("POST", "/v1/transfers/x/handoff-finished"),
     ("GET", "/v1/agents"),
     ("PUT", "/v1/agents/alice/availability"),
+    ("PUT", "/v1/agents/alice/rest"),
+    ("DELETE", "/v1/agents/alice/rest"),
+    ("GET", "/v1/explain"),
+    ("GET", "/v1/reachable"),
     ("GET", "/v1/tasks"),
 ]
 

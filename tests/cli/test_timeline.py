@@ -4,7 +4,18 @@ from callcontrol.cli import output
 from callcontrol.cli.timeline import Kind, Line, Teller, timeline
 from callcontrol.core import events as e
 from callcontrol.core.availability import consider
-from callcontrol.core.model import Bot, BotId, ChannelId, Lead, LeadId, LegRecord, TransferId
+from callcontrol.core.model import (
+    Bot,
+    BotId,
+    Candidate,
+    ChannelId,
+    Lead,
+    LeadId,
+    LegRecord,
+    LineState,
+    RuleVerdict,
+    TransferId,
+)
 from callcontrol.ports import Entry, TransferRow
 from tests.core.stage import CALL, START, Stage, leg, mobile
 from tests.shell.office import agent
@@ -67,21 +78,58 @@ def test_a_transfer_that_connects_is_told_from_the_request_to_the_talk():
 def test_every_term_is_told_for_who_rings_and_what_is_against_for_who_does_not():
     stage = Stage()
     on, off = agent("alice", 1), agent("bob", 2, available=False)
-    considered = (consider(on, START), consider(off, START))
-    stage.does(
-        e.AttemptResolved(
-            step=stage.machine.step, legs=(leg("alice"),), considered=considered, because="a rule"
-        )
+    considered = tuple(
+        consider(Candidate(agent=one), now=START, lines=lambda _: LineState.UNKNOWN) for one in (on, off)
     )
+    told_of = (
+        RuleVerdict(rule="sellers", fits=False, why="intent is buy, not: is sell"),
+        RuleVerdict(rule="portals", fits=True, why="fits"),
+    )
+    first = e.AttemptResolved(
+        step=stage.machine.step,
+        ask=1,
+        legs=(leg("alice"),),
+        considered=considered,
+        because="a rule",
+        rules=told_of,
+        next_after_s=10,
+    )
+    stage.does(first)
     lines = [line for line in told(stage) if line.kind is Kind.ROUTING]
     assert [(line.who, line.what) for line in lines] == [
         ("routing", "the assigned agent: Alice"),
+        ("routing", "rule sellers does not fit"),
+        ("routing", "rule portals fits"),
         ("Alice", "may ring"),
         ("Bob", "does not ring"),
     ]
-    assert lines[0].detail == "a rule"
-    assert "schedule: open" in lines[1].detail
-    assert lines[2].detail == "available: off"
+    assert lines[0].detail == "a rule; more after 10 s"
+    assert lines[1].detail == "intent is buy, not: is sell"
+    assert "schedule: open" in lines[3].detail
+    assert lines[4].detail == "available: off"
+
+
+def test_who_joins_the_ringing_of_a_step_is_told_without_what_was_told_before():
+    stage = Stage()
+    off, busy = Candidate(agent=agent("bob", 2, available=False)), Candidate(agent=agent("carol", 3))
+    before = [consider(one, now=START, lines=lambda _: LineState.UNKNOWN) for one in (off, busy)]
+    after = [before[0], consider(busy, now=START, lines=lambda _: LineState.IN_USE)]
+    rules = (RuleVerdict(rule="all", fits=True, why="fits"),)
+    for ask, (legs, considered) in enumerate((((leg("alice"),), before), ((leg("dave"),), after)), start=1):
+        stage.does(
+            e.AttemptResolved(
+                step=stage.machine.step,
+                ask=ask,
+                legs=legs,
+                considered=tuple(considered),
+                rules=rules,
+                next_after_s=10 if ask == 1 else None,
+            )
+        )
+        stage.tick(10)
+    lines = [(line.who, line.what) for line in told(stage) if line.kind is Kind.ROUTING]
+    assert lines[-2:] == [("routing", "the assigned agent, joining: Dave"), ("Carol", "does not ring")]
+    assert lines.count(("routing", "rule all fits")) == 1
 
 
 def test_each_phones_end_is_told_with_its_cause_and_how_long_it_rang():
@@ -99,7 +147,7 @@ def test_a_ring_timeout_says_why_the_phone_was_hung_up():
 def test_a_lost_race_a_voicemail_and_a_missed_transfer_are_told():
     stage = Stage().rings(mobile("front")).answers("front").tick(60.0).ends("front")
     while stage.machine.outcome is None:
-        stage.does(e.AttemptResolved(step=stage.machine.step, legs=()))
+        stage.resolves()
     lines = told(stage)
     assert any(line.what.startswith("is hung up: nobody accepted") for line in lines)
     assert any(line.who == "outcome" and line.what.startswith("missed") for line in lines)

@@ -1,0 +1,128 @@
+"""The commands as processes, with a daemon on the simulated switch."""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Ran:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+@dataclass
+class Site:
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "config" / "callcontrol.yaml"
+
+    def argv(self, *arguments: str) -> tuple[str, ...]:
+        return (sys.executable, "-m", "callcontrol", *arguments)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("CALLCONTROL")}
+        return kept | {"PYTHONPATH": str(ROOT), "CALLCONTROL_CONFIG": str(self.config)}
+
+    async def run(self, *arguments: str) -> Ran:
+        process = await asyncio.create_subprocess_exec(
+            *self.argv(*arguments),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=self.folder,
+            env=self.environment,
+        )
+        async with asyncio.timeout(30):
+            out, err = await process.communicate()
+        return Ran(process.returncode or 0, out.decode(), err.decode())
+
+    def change(self, pattern: str, text: str) -> None:
+        changed, count = re.subn(pattern, text, self.config.read_text(), count=1)
+        assert count == 1
+        self.config.write_text(changed)
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """The shipped configuration and directory, made ready by `init` and `apply`, on the simulated switch."""
+    site = Site(tmp_path_factory.mktemp("prepared"))
+    made = asyncio.run(site.run("init"))
+    assert made.code == 0, made.err
+    site.change("pbx: asterisk", "pbx: simulated")
+    applied = asyncio.run(site.run("apply", "config/directory.yaml", "--yes"))
+    assert "agent alice: added" in applied.out
+    return site
+
+
+@pytest.fixture
+def site(prepared: Site, tmp_path: Path) -> Site:
+    site = Site(tmp_path / "site")
+    shutil.copytree(prepared.folder, site.folder)
+    site.change("port: 8474", f"port: {free_port()}")
+    return site
+
+
+@dataclass
+class Daemon:
+    site: Site
+    process: asyncio.subprocess.Process
+    log: Path
+    lead: str = ""
+
+    async def until(self, said: str) -> None:
+        async with asyncio.timeout(15):
+            while said not in self.log.read_text():
+                assert self.process.returncode is None, self.log.read_text()
+                await asyncio.sleep(0.05)
+
+    async def ends(self, how: signal.Signals) -> int:
+        self.process.send_signal(how)
+        async with asyncio.timeout(10):
+            return await self.process.wait()
+
+
+async def start(site: Site, **environment: str) -> Daemon:
+    log = site.folder / "daemon.log"
+    with log.open("ab") as file:
+        process = await asyncio.create_subprocess_exec(
+            *site.argv("serve"), stdout=file, stderr=file, cwd=site.folder, env=site.environment | environment
+        )
+    daemon = Daemon(site, process, log)
+    await daemon.until('"ready"')
+    [daemon.lead] = re.findall(r'"channel": "(lead-\d+)"', log.read_text())[-1:]
+    return daemon
+
+
+@pytest.fixture
+async def daemon(site: Site) -> AsyncIterator[Daemon]:
+    daemon = await start(site)
+    yield daemon
+    if daemon.process.returncode is None:
+        await daemon.ends(signal.SIGKILL)
