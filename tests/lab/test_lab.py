@@ -299,6 +299,21 @@ async def test_load_phones_ring_and_answer(lab: Lab):
     lab.pbx.ami.listeners.remove(hangups.append)
 
 
+async def test_a_desk_phone_calls_another(lab: Lab):
+    call = await lab.phone("alice").dials("102")
+    await lab.phone("bob").talks()
+    await lab.wait_until(lambda: "bob" in lab.recordings.heard_just_now(call.leg))
+    await call.hang_up()
+    await lab.phone("bob").is_idle()
+
+
+async def test_a_lamp_shows_what_it_was_told(lab: Lab):
+    lamp = await lab.lamp("ann-e.2")
+    for state, shows in (("INUSE", "on"), ("ONHOLD", "held"), ("RINGING", "blinking"), ("NOT_INUSE", "off")):
+        await lab.pbx.set_global("DEVICE_STATE(Custom:callcontrol-ann-e.2)", state)
+        await lamp.until(shows)
+
+
 async def test_what_is_left_on_the_pbx_is_told_and_ended(running: Lab):
     await running.pbx.ami.action(
         "Originate", Channel="Local/wait@lab-hold/n", Application="Wait", Data="60", Async="true"

@@ -282,7 +282,7 @@ def _given_up(row: TransferRow) -> Transition:
 
 def _commits(url: str) -> Iterator[float]:
     """A row changed, and the commit of it timed."""
-    change = "UPDATE directory SET toggle_seq = toggle_seq"
+    change = "UPDATE directory SET strike_rest_s = strike_rest_s + 1"
     if url.startswith("sqlite"):
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as lite:
             lite.execute("PRAGMA synchronous = FULL")
