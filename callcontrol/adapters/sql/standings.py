@@ -289,7 +289,7 @@ def _missed(row: dict[str, Any], known: Known, agent: Agent | None, at: datetime
 
 def rest(connection: Connection, agent_id: AgentId, until: datetime | None, why: str) -> None:
     row = {"agent_id": agent_id, "strikes": 0, "resting_until": until, "resting_why": why if until else ""}
-    others = frozenset(column.name for column in _T.columns) - row.keys()
+    others = frozenset(column.name for column in _T.columns if column.name not in row)
     statement = upsert(connection.dialect.name, _T, others)
     connection.execute(statement, _fresh(agent_id) | row)
 
