@@ -1,5 +1,6 @@
 """Who would ring, why not the others, and whether a human may be promised."""
 
+from datetime import UTC
 from http import HTTPStatus
 from typing import Annotated
 
@@ -58,7 +59,8 @@ async def explain_routing(
     at: Annotated[AwareDatetime | None, Query(description="As of then; the lines stay those of now.")] = None,
 ) -> ExplanationAnswer:
     """What a transfer would do: each attempt, the rules, and every agent considered with every term."""
-    found = await explain(service.store, service.lines, BotId(bot), lead, at or service.now())
+    when = at.astimezone(UTC) if at else service.now()
+    found = await explain(service.store, service.lines, BotId(bot), lead, when)
     return ExplanationAnswer.of(found, live=service.linked())
 
 

@@ -87,7 +87,7 @@ async def test_agents_held_are_nobody_elses_and_ring_for_the_transfer_that_bring
     assert datetime.fromisoformat(held["held_until"]) > datetime.now(UTC) + timedelta(seconds=20)
     assert not (await get(office, "/v1/reachable", **ASK))["reachable"]
     agents = (await get(office, "/v1/agents"))["agents"]
-    assert [agent["standing"]["reserved_for"] for agent in agents] == [held["hold_id"]] * 2
+    assert all(held["hold_id"] in agent["standing"]["reserved_for"] for agent in agents)
     answer = await office.asks(hold=held["hold_id"])
     assert answer.status_code == 202
     legs = (await get(office, answer.headers["location"]))["legs"]

@@ -1,8 +1,10 @@
 """The directory as code, and edited live: `apply`, `export`, `agents`, `pools`, `rules`, `schedule`."""
 
 import asyncio
+import contextlib
 import os
 import pty
+import sqlite3
 
 import pytest
 
@@ -178,3 +180,35 @@ async def test_a_week_of_an_agents_hours_is_shown_with_exceptions(site):
     assert "····████████····" in grid
     assert (await site.run("schedule", "show", "zoe")).code == 4
     assert (await site.run("schedule", "show", "bob", "--from", "soon")).code == 2
+
+
+async def test_the_sites_own_tables_say_who_is_available_and_which_lead_it_is(site):
+    crm = site.folder / "config" / "crm.db"
+    with contextlib.closing(sqlite3.connect(crm)) as database, database:
+        database.execute(
+            "CREATE TABLE contact (no TEXT, who TEXT, tel TEXT, mail TEXT, origin TEXT, budget INT)"
+        )
+        database.execute("INSERT INTO contact VALUES ('c-7', 'Cora', '+13035550177', '', 'Trulia', 250000)")
+        database.execute("CREATE TABLE staff (login TEXT, duty TEXT)")
+        database.execute("INSERT INTO staff VALUES ('alice', 'no'), ('carol', 'yes')")
+    lead = (
+        "SELECT no AS lead_id, who AS name, tel AS phone, mail AS email, origin AS source,"
+        " NULL AS assigned_agent_id, budget FROM contact WHERE no = :lead_id"
+    )
+    duty = "SELECT login AS agent_id, duty AS available FROM staff WHERE login IN (:agent_ids)"
+    own = f"own_tables:\n  url: sqlite:///crm.db\n  lead: {lead}\n  availability: {duty}\n"
+    site.config.write_text(site.config.read_text() + own)
+    tried = (await site.run("rules", "test", "--lead", "c-7", "--json")).json
+    assert [verdict["rule"] for verdict in tried if verdict["chosen"]] == ["portals go to the buyers' team"]
+    told = await site.run("explain", "--lead", "c-7", "--bot", "qualifier", "--json")
+    assert told.code == 0, told.err
+    group = told.json["attempts"][1]
+    terms = {one["agent"]: {t["term"]: t["value"] for t in one["terms"]} for one in group["considered"]}
+    assert terms["alice"]["available"] == "off"
+    listed = {agent["id"]: agent["available"] for agent in (await site.run("agents", "--json")).json}
+    assert (listed["alice"], listed["carol"]) == (False, True)
+    broken = site.config.read_text().replace("WHERE no = :lead_id", "WHERE no = :contact")
+    site.config.write_text(broken)
+    ran = await site.run("agents")
+    assert ran.code == 2
+    assert "own_tables: own tables, query 'lead': its parameters are :contact; write :lead_id" in ran.err

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from callcontrol.app import compose
 from callcontrol.config import ConfigError, PbxKind, load_config, secret_files
 
 TOKEN = "t0ken-" + "x" * 30
@@ -192,3 +193,40 @@ def test_two_tokens_of_one_name_are_refused(folder):
 def test_every_problem_is_reported_at_once_in_order_of_lines(folder):
     said = refusal(folder, MINIMAL + "logging: {level: y}\npbx: x\nsms: {path: }\n")
     assert [line.split(":")[1] for line in said.splitlines()] == ["7", "8", "9"]
+
+
+OWN = """
+own_tables:
+  url: sqlite:///crm.db
+  lead: |
+    SELECT contact_id AS lead_id, full_name AS name -- their own names
+    FROM contact WHERE contact_id = :lead_id
+"""
+
+
+def test_the_sites_own_tables_are_beside_the_file_and_a_query_may_have_several_lines(folder):
+    own = load_config(written(folder, MINIMAL + OWN)).own_tables
+    assert own is not None
+    assert own.url.get_secret_value() == f"sqlite:///{folder}/crm.db"
+    assert own.lead is not None
+    assert own.lead.splitlines()[0] == "SELECT contact_id AS lead_id, full_name AS name -- their own names"
+    assert own.agents is None
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("  lead: |", "  lead: DELETE\n  agents: |", "own_tables.lead: is no query; write SELECT"),
+        ("  lead: |", "  leads: |", "own_tables.leads: is no key that belongs here; did you mean 'lead'?"),
+        ("sqlite:///crm.db", "mysql://x/y", "own_tables.url: 'mysql' is not supported"),
+    ],
+)
+def test_own_tables_that_make_no_sense_are_refused(folder, right, wrong, said):
+    assert said in refusal(folder, MINIMAL + OWN.replace(right, wrong))
+    assert "own_tables: has no query" in refusal(folder, MINIMAL + "own_tables: {url: 'sqlite:///x.db'}\n")
+
+
+def test_a_query_of_own_tables_with_parameters_that_nobody_gives_is_refused_at_start(folder):
+    config = load_config(written(folder, MINIMAL + OWN.replace(":lead_id", ":contact")))
+    with pytest.raises(ConfigError, match=r"own_tables: .*query 'lead'"):
+        compose.store(config)
