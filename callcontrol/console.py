@@ -24,6 +24,11 @@ class Console:
         self._ports = ports
         self._shown: dict[AgentId, AgentState] = {}
         self._woken = asyncio.Event()
+        self._at_work = 0
+
+    @property
+    def busy(self) -> bool:
+        return self._at_work > 0 or self._woken.is_set()
 
     def show_all(self) -> None:
         """The switch may have forgotten what it was told."""
@@ -33,19 +38,21 @@ class Console:
     async def run(self) -> None:
         """Until cancelled: keep every lamp true."""
         while True:
+            self._at_work += 1
             self._woken.clear()
             if self._ports.pbx.linked:
                 try:
                     await self._show_changes()
                 except PortError as error:
                     log.warning("lamps not set", error=str(error))
+            self._at_work -= 1
             timer = self._ports.clock.call_later(LOOK_EVERY_S, self._woken.set)
             await self._woken.wait()
             timer.cancel()
 
     async def _show_changes(self) -> None:
         now = self._ports.clock.now()
-        for number, candidate in enumerate(await self._ports.store.candidates()):
+        for number, candidate in enumerate(await self._ports.store.candidates(now)):
             state = state_of(candidate, now)
             if self._shown.get(candidate.agent.id) is not state:
                 await self._ports.pbx.show(candidate.agent.id, state)
@@ -55,11 +62,19 @@ class Console:
 
     async def asked(self, asked: AgentAsked) -> None:
         """Do what the agent wishes, and say how the agent stands then."""
+        self._at_work += 1
         try:
-            candidate = await self._ports.store.agent_at(asked.address)
-            await self._grant(candidate, asked, self._ports.clock.now())
-            candidate = await self._ports.store.agent_at(asked.address)
-            state = state_of(candidate, self._ports.clock.now())
+            await self._serve(asked)
+        finally:
+            self._at_work -= 1
+
+    async def _serve(self, asked: AgentAsked) -> None:
+        store, clock = self._ports.store, self._ports.clock
+        try:
+            candidate = await store.agent_at(asked.address, clock.now())
+            await self._grant(candidate, asked, clock.now())
+            candidate = await store.agent_at(asked.address, clock.now())
+            state = state_of(candidate, clock.now())
             log.info("an agent dialled a code", agent=candidate.agent.id, wish=asked.wish, state=state)
         except UnknownError:
             state = AgentState.UNKNOWN

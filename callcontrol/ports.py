@@ -425,11 +425,11 @@ class Store(Protocol):
         """Look at the facts of `now`, changing nothing. Raises UnknownError."""
         ...
 
-    async def candidates(self) -> Sequence[Candidate]:
+    async def candidates(self, now: datetime) -> Sequence[Candidate]:
         """Every agent of the directory with their standing."""
         ...
 
-    async def agent_at(self, address: str) -> Candidate:
+    async def agent_at(self, address: str, now: datetime) -> Candidate:
         """Whose extension that is. Raises UnknownError."""
         ...
 

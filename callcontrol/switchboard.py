@@ -235,7 +235,11 @@ class Switchboard:
     @property
     def busy(self) -> bool:
         """Something is being worked on right now; waiting for the switch or for time is not work."""
-        return bool(self._opening) or any(conductor.busy for conductor in self._conductors.values())
+        return (
+            bool(self._opening)
+            or self._console.busy
+            or any(conductor.busy for conductor in self._conductors.values())
+        )
 
     async def _asked(self, asked: TransferAsked) -> None:
         """A request from the dialplan; its channel waits for the answer."""

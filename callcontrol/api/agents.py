@@ -33,7 +33,7 @@ Agent = Annotated[AgentId, Depends(_known_shape)]
 async def list_agents(service: Served) -> AgentList:
     """Every agent, with each term of their availability at this moment."""
     now, found = service.now(), []
-    for number, candidate in enumerate(await service.store.candidates()):
+    for number, candidate in enumerate(await service.store.candidates(now)):
         found.append(AgentAnswer.of(candidate, consider(candidate, now=now, lines=service.lines), now))
         if number % _AT_ONE_GO == 0:
             await asyncio.sleep(0)

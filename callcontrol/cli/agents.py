@@ -75,7 +75,7 @@ def _standing(config: Config) -> tuple[list[AgentAnswer], bool]:
     if answer is not None:
         return [AgentAnswer.model_validate(one) for one in answer["agents"]], True
     now = datetime.now(UTC)
-    candidates = with_store(config, lambda store: store.candidates())
+    candidates = with_store(config, lambda store: store.candidates(now))
     return [
         AgentAnswer.of(one, consider(one, now=now, lines=unknown_lines), now) for one in candidates
     ], False

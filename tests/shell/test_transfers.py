@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -6,6 +7,7 @@ from callcontrol.adapters.simulated import Behaviour
 from callcontrol.adapters.simulated.pbx import Does
 from callcontrol.core.events import Phase
 from callcontrol.core.model import (
+    All,
     BotId,
     Connected,
     ConnectedBy,
@@ -14,6 +16,10 @@ from callcontrol.core.model import (
     LegFate,
     Missed,
     MissedBecause,
+    Pattern,
+    Pool,
+    PoolId,
+    Rule,
 )
 from callcontrol.ports import (
     ChannelBusyError,
@@ -25,7 +31,7 @@ from callcontrol.ports import (
     TransferAsked,
     UnknownError,
 )
-from tests.shell.office import ANSWERS, FRONT_DESK, MOBILE, SilentSpeech, directory, office
+from tests.shell.office import ANSWERS, FRONT_DESK, MOBILE, SilentSpeech, agent, directory, office
 
 BUSY = Behaviour(does=Does.BUSY, after_s=0.2)
 VOICEMAIL = Behaviour(does=Does.ANSWERS, after_s=2.0)
@@ -343,7 +349,16 @@ async def test_an_agent_who_leaves_during_the_handoff_is_followed_by_the_next(tm
 
 
 async def test_two_hundred_transfers_at_once_each_have_their_own_outcome(tmp_path):
-    async with office(tmp_path, alice=ANSWERS) as at:
+    names = [f"agent{n}" for n in range(200)]
+    people, team = directory(pattern=Pattern.GROUP), tuple(agent(name, 1) for name in names)
+    one_each = Pool(id=PoolId("all"), name="All", agent_ids=tuple(a.id for a in team), at_once=1)
+    people = replace(
+        people,
+        agents=people.agents + team,
+        pools=(one_each,),
+        rules=(Rule(name="all", when=All(), pool_id=one_each.id),),
+    )
+    async with office(tmp_path, people=people, **dict.fromkeys(names, ANSWERS)) as at:
         transfers = [(await at.asks())[1] for _ in range(200)]
         await at.passes(2)
         for transfer in transfers:

@@ -13,6 +13,7 @@ from callcontrol.adapters.sql import (
     cadence,
     checks,
     directory,
+    history,
     journal,
     outbox,
     outcomes,
@@ -135,13 +136,13 @@ class SqlStore:
         site = await self._site(toggles=True)
         return await self._runner.read(directory.all_agents, self._memory, site.toggles)
 
-    async def candidates(self) -> Sequence[Candidate]:
+    async def candidates(self, now: datetime) -> Sequence[Candidate]:
         site = await self._site(toggles=True)
-        return await self._runner.read(agents.candidates, self._memory, self._now(), site)
+        return await self._runner.read(agents.candidates, self._memory, now, site)
 
-    async def agent_at(self, address: str) -> Candidate:
+    async def agent_at(self, address: str, now: datetime) -> Candidate:
         site = await self._site(toggles=True)
-        return await self._runner.read(agents.agent_at, self._memory, address, self._now(), site)
+        return await self._runner.read(agents.agent_at, self._memory, address, now, site)
 
     async def set_available(self, agent_id: AgentId, *, available: bool) -> None:
         """Raises StoreError where the toggles are in the site's own tables."""
@@ -151,6 +152,9 @@ class SqlStore:
 
     async def rest(self, agent_id: AgentId, until: datetime | None, why: str) -> None:
         await self._runner.write(agents.rest, self._memory, agent_id, until, why)
+
+    async def history(self, bot_id: BotId, since: datetime) -> Sequence[float | None]:
+        return await self._runner.read(history.history, bot_id, since)
 
     async def hold(self, hold_id: str, agent_ids: Sequence[AgentId], until: datetime) -> Sequence[AgentId]:
         return await self._runner.write(agents.hold, hold_id, agent_ids, until, self._now())
