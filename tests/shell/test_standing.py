@@ -93,11 +93,11 @@ async def test_three_missed_rings_in_a_row_let_an_agent_rest_and_say_so(tmp_path
     people = replace(solo(), strikes=StrikePolicy(limit=3, rest_s=1800))
     async with office(tmp_path, people=people) as at:
         for _ in range(3):
-            await at.asks()
+            _, third = await at.asks()
             await at.passes(36)
         resting = await standing(at, "alice")
         assert resting.resting_until is not None
-        texts = await at.store.claim_texts(50, at.clock.now(), 30)
+        texts = await at.store.texts(third)
         assert any("3 transfers in a row" in text.body and text.to == "+15550111" for text in texts)
         _, fourth = await at.asks()
         await at.passes(1)
