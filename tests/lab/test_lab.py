@@ -359,7 +359,7 @@ async def test_callcontrols_dialplan_is_included_and_copes_alone(lab: Lab):
     await call.bot.hang_up()
     back = await lab.wait_until(lambda: lab.user_events("LabLeadBack"))
     assert [(one["Uniqueid"], one["Result"]) for one in back] == [(call.lead_channel, "NO_DAEMON")]
-    assert [one.who for one in lab.heard("lead")] == ["bot", "moh"]
+    assert list(dict.fromkeys(one.who for one in lab.heard("lead"))) == ["bot", "moh"]
 
 
 async def test_a_prompt_is_told_from_other_prompts(lab: Lab):

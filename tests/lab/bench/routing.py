@@ -72,8 +72,8 @@ NIGHT = tuple(Window(weekday=day, start_min=1320, end_min=360) for day in range(
 ABOUT = f"""\
 From asking the store whom a step rings until the answer is there and the agents are claimed on disk: the directory's
 version, the rules, each candidate's standing, every term of availability, and the commit. {LEADS:,} leads; a rule for
-each kind of lead, some of them with prefixes, ranges and regular expressions; up to {POOLS} pools, half of them by
-tag, which ring three at a time, the longest idle first. "{AT_ONCE} at once" are asked in the same instant, of one
+each kind of lead, some of them with prefixes, ranges and regular expressions; up to {POOLS} pools of fifty, half of
+them by tag, one agent in five on duty, which ring three at a time, the longest idle first. "{AT_ONCE} at once" are asked in the same instant, of one
 daemon. "Commit" is one row changed by the database's own driver in the same database, and is part of the others."""
 FLAT_ABOUT = f"""\
 The same where no rule fits, so that everyone is meant, of whom {ON_DUTY} (or all, of 10) are switched on and within
@@ -117,9 +117,10 @@ async def run(turns: int, rounds: int, leads: int = LEADS) -> list[Found]:
         for site in sites:
             for database in ("SQLite", "PostgreSQL"):
                 async with _store(database, server, leads) as (store, url):
-                    await store.apply(directory(site))
-                    measured = Measured(store, url, site, leads)
+                    measured = Measured(store, url, site)
+                    await store.apply(directory(site, on_duty=site.agents // 5))
                     by_rule = await measured.taken("rule", turns, rounds)
+                    await store.apply(directory(site, on_duty=ON_DUTY))
                     everyone = await measured.taken("none", turns, rounds)
                     found.append(Found(database=database, site=site, by_rule=by_rule, everyone=everyone))
     return found
@@ -159,18 +160,18 @@ def _fill(url: str, leads: int) -> None:
 # --- a site
 
 
-def directory(site: Site) -> Directory:
+def directory(site: Site, *, on_duty: int) -> Directory:
+    every = max(1, site.agents // on_duty)
     return Directory(
-        agents=tuple(_agent(n, site) for n in range(site.agents)),
+        agents=tuple(_agent(n, site, on_duty=n % every == 0) for n in range(site.agents)),
         pools=tuple(_pool(n, site) for n in range(site.pools)),
         rules=tuple(_rule(n, site) for n in range(site.rules)),
         bots=(BOT,),
     )
 
 
-def _agent(n: int, site: Site) -> Agent:
-    """Of those meant by nobody's rule, the first are on duty; the others are off, or it is not their time."""
-    on_duty = n < ON_DUTY
+def _agent(n: int, site: Site, *, on_duty: bool) -> Agent:
+    """Those who are not on duty have switched themselves off, or it is not their time."""
     return Agent(
         id=AgentId(f"agent-{n}"),
         name=f"Agent {n}",
@@ -181,20 +182,20 @@ def _agent(n: int, site: Site) -> Agent:
         endpoints=(
             Endpoint(kind=EndpointKind.EXTENSION, address=str(100000 + n), accept_by=AcceptBy.ANSWER),
         ),
-        tags=frozenset({f"team-{n % site.pools}", "lang:en"}),
+        tags=frozenset({f"team-{n // 50 % site.pools}", "lang:en"}),
     )
 
 
 def _pool(n: int, site: Site) -> Pool:
-    """Fifty agents: by tag, or by name from anywhere, with some of those on duty."""
+    """Fifty agents: by tag, or by name from anywhere."""
     pool = Pool(
         id=PoolId(f"pool-{n}"), name=f"Pool {n}", order=PoolOrder.LONGEST_IDLE, at_once=3, step_s=10
     )
     if n % 2:
         return replace(pool, tags=frozenset({f"team-{n}", "lang:en"}))
     chance = random.Random(n)
-    listed = {n % ON_DUTY, *(chance.randrange(site.agents) for _ in range(49))}
-    names = (AgentId(f"agent-{number}") for number in sorted(listed) if number < site.agents)
+    listed = {chance.randrange(site.agents) for _ in range(50)}
+    names = (AgentId(f"agent-{number}") for number in sorted(listed))
     return replace(pool, agent_ids=tuple(names))
 
 
@@ -218,7 +219,6 @@ class Measured:
     store: SqlStore
     url: str
     site: Site
-    leads: int
     opened: int = 0
 
     async def taken(self, kind: str, turns: int, rounds: int) -> Taken:
