@@ -12,9 +12,7 @@ Found = tuple[Place, str]
 def stranded(directory: core.Directory) -> Iterator[Found]:
     """Pools that nobody can be in, where a bot without fallback may send its leads."""
     alone = [bot for bot in directory.bots if not bot.fallbacks and bot.pattern is not core.Pattern.ASSIGNED]
-    for n, pool in enumerate(directory.pools):
-        if _members(directory, pool):
-            continue
+    for n, pool in _empty(directory):
         for rule in directory.rules:
             bots = ", ".join(bot.id for bot in alone if rule.pool_id == pool.id and _may_fit(rule.when, bot))
             if bots:
@@ -29,9 +27,8 @@ def stranded(directory: core.Directory) -> Iterator[Found]:
 
 
 def warnings(directory: core.Directory) -> Iterator[Found]:
-    for n, pool in enumerate(directory.pools):
-        if not _members(directory, pool):
-            yield ("pools", n), f"nobody can be in pool {pool.id!r} as it stands; {_remedy(pool)}"
+    for n, pool in _empty(directory):
+        yield ("pools", n), f"nobody can be in pool {pool.id!r} as it stands; {_remedy(pool)}"
     for n, bot in enumerate(directory.bots):
         if bot.pattern is core.Pattern.ASSIGNED and not bot.fallbacks:
             what = "a lead whose agent can't take the call, or who has none, is missed; fallbacks would help"
@@ -44,13 +41,13 @@ def _remedy(pool: core.Pool) -> str:
     return "name an agent who is active and has hours"
 
 
-def _members(directory: core.Directory, pool: core.Pool) -> list[core.Agent]:
-    named = set(pool.agent_ids)
-    return [
-        agent
-        for agent in directory.agents
-        if _can_ring(agent) and (agent.id in named or (pool.tags and pool.tags <= agent.tags))
-    ]
+def _empty(directory: core.Directory) -> Iterator[tuple[int, core.Pool]]:
+    """Pools without anyone who can ever ring."""
+    able = {agent.id: agent.tags for agent in directory.agents if _can_ring(agent)}
+    for n, pool in enumerate(directory.pools):
+        by_tags = pool.tags and any(pool.tags <= tags for tags in able.values())
+        if not by_tags and not any(agent_id in able for agent_id in pool.agent_ids):
+            yield n, pool
 
 
 def _can_ring(agent: core.Agent) -> bool:
