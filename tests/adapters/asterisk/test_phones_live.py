@@ -232,7 +232,8 @@ async def test_only_the_own_agent_is_meant_whatever_the_caller_id_says(desk: Des
         )
     await lab.phone("alice").dials("pretend")
     assert (await desk.saw(AgentAsked)).address == "alice"
-    assert lab.user_events("CallcontrolAgent")[0]["CallerIDNum"] == "bob"
+    shown = await lab.wait_until(lambda: lab.user_events("CallcontrolAgent"))
+    assert shown[0]["CallerIDNum"] == "bob"
 
 
 async def test_a_code_ends_by_itself(desk: Desk, lab: Lab):
