@@ -52,7 +52,8 @@ class Turns:
         call = await lab.wait_until(lambda: self._call(phone), what=f"{phone} on the wire")
         mark = seen.mark(lead)
         await self._clear(lead)
-        assert call.ringing_at is not None and call.answered_at is not None
+        assert call.ringing_at is not None
+        assert call.answered_at is not None
         return Trial(
             way=way.name,
             ask_to_invite=call.started_at - asked_at,
