@@ -151,7 +151,7 @@ async def measure_calls(lab: Lab, daemon: Site, sizes: Sizes, found: Findings) -
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    whole = Sizes(turns=60, trio_turns=30, calls=200, rounds=2, decisions=500, spread_s=5.0)
+    whole = Sizes(turns=50, trio_turns=20, calls=200, rounds=2, decisions=500, spread_s=5.0)
     for name, value in vars(whole).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     parser.add_argument("--page", type=Path, default=report.PAGE, help="where the tables are written")

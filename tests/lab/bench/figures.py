@@ -113,11 +113,11 @@ def loaded(rounds: Sequence[Round], calls: int) -> Sheet:
     return Sheet(
         title=f"{PER_S:g} transfers a second, with {calls} calls up",
         about=(
-            f"{calls} leads talk with bots' legs, and every one of them is transferred, {PER_S:g} a second, to a phone"
-            " of its own that answers after half a second. Asked and joined as above. With callcontrol each transfer"
-            " runs to its end, handoff, outcome and texts, while the others begin. Rounds of the contenders take"
-            f" turns. Lost: lead and agent never came together. The latest trigger was"
-            f" {ms(max(one.behind for one in rounds))} ms behind its time."
+            f"{calls} leads talk with bots' legs, and every one of them is transferred, {PER_S:g} a second for"
+            f" {calls / PER_S:g} s, to a phone of its own that answers after half a second; all calls stay up till the"
+            " end. Asked and joined as above. With callcontrol each transfer runs to its end, handoff, outcome and"
+            " texts, while the others begin. Rounds of the contenders take turns. Lost: lead and agent never came"
+            f" together. The latest trigger was {ms(max(one.behind for one in rounds))} ms behind its time."
         ),
         headings=("way", "n", "asked to 180, p50", "p95", "answer to joined, p50", "p95", "lost"),
         rows=tuple(rows),

@@ -12,9 +12,9 @@ from tests.lab.bench.ways import Way
 from tests.lab.sip import received_calls
 
 PER_S = 20.0
-CALLS_PER_S = 40.0
+CALLS_PER_S = 80.0
 ANSWER_AFTER_S = 0.5
-REST_S = 2.0
+REST_S = 1.0
 LOST_AFTER_S = 15.0
 
 

@@ -11,7 +11,7 @@ from tests.lab.bench.ways import Way
 from tests.lab.sip import ReceivedCall, received_calls
 
 ANSWER_AFTER_S = 0.1  # the phones': what asking set in motion has come to rest by then
-WARM_UP = 5  # turns that don't count
+WARM_UP = 3  # turns that don't count
 REST_S = 0.05
 
 
