@@ -58,7 +58,7 @@ async def test_a_switch_that_does_not_let_us_in_is_one_finding(
 
 
 async def test_rights_that_are_missing_or_too_many_are_named(lab: Lab):
-    settings = lab.pbx.dir / "etc" / "manager.conf"
+    settings = lab.pbx.dir / "etc" / "manager.callcontrol.conf"
     as_it_was = settings.read_text()
     try:
         settings.write_text(as_it_was.replace("write = call,originate,reporting", "write = call,command"))
