@@ -170,6 +170,7 @@ class Conductor:
         self._seq = entries[-1].seq
         warnings = await self._record(entries, commands, now)
         self._obey(commands, now)
+        await asyncio.sleep(0)  # the orders leave before anything is said about them
         self._tell_others(commands, warnings)
         self._log_moves(moves)
 

@@ -122,6 +122,7 @@ class Lab:
 
     def calls_received(self, name: str) -> list[ReceivedCall]:
         """Return the calls a party's phone got since the last reset, and what it was shown of each."""
+        self.wire.catch_up()
         party = parties.BY_NAME.get(name)
         users = {name} if party is None else {party.name, party.number}
         return [call for call in received_calls(self.wire.sip, self.wire.sip_port) if call.who in users]

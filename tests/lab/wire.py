@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,6 +96,18 @@ class Wire:
         for thread in threads:
             thread.join()
         self._socket.close()
+
+    def catch_up(self, limit_s: float = 1.0) -> None:
+        """Return when everything that was on the wire before this call has been kept."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as marker:
+            marker.bind(("127.0.0.1", 0))
+            ours = marker.getsockname()[1]
+            marker.sendto(b"\r\n\r\n", ("127.0.0.1", self.sip_port))  # a keep-alive (RFC 5626)
+            until = time.monotonic() + limit_s
+            while not any(packet.source_port == ours for packet in reversed(self.sip)):
+                if time.monotonic() > until:
+                    raise TimeoutError("the tap does not keep up")
+                time.sleep(0.001)
 
     def forget(self) -> None:
         self.rtp.clear()

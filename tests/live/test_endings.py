@@ -31,7 +31,8 @@ async def test_the_lead_hangs_up_and_every_phone_stops_at_once(company: Site, la
         assert received.ended_at - gone < 0.5
         assert received.missed  # they may call the lead back
     assert row.outcome == Missed(because=MissedBecause.LEAD_HUNG_UP)
-    assert {record.fate for record in (await company.legs(transfer)).values()} == {LegFate.CANCELLED}
+    legs = await company.ended_legs(transfer, "bob", "carol")
+    assert {record.fate for record in legs.values()} == {LegFate.CANCELLED}
 
 
 async def test_an_agent_who_had_answered_hears_that_the_lead_is_gone(company: Site, lab: Lab):

@@ -15,7 +15,7 @@ from callcontrol.core.model import Call, ChannelId, TransferId
 from callcontrol.ports import AgentAsked, AgentWish, HandoffDone, Report, TransferAsked
 
 EVENTS = (
-    *("Newstate", "Hangup", "BridgeEnter", "BridgeLeave", "UserEvent", "OriginateResponse"),
+    *("Newstate", "DialEnd", "Hangup", "BridgeEnter", "BridgeLeave", "UserEvent", "OriginateResponse"),
     "DeviceStateChange",  # of phones, not channels: `lines` has them
 )
 MAX_REST_MIN = 480
@@ -46,6 +46,7 @@ class LegTrack:
     dialled: str = ""
     by_answering: bool = False  # to pick up is to accept
     up: bool = False
+    forwarded: bool = False  # the phone answered 302, whatever cause its channel then ends with
     accepted: bool = False
     briefed: bool = False
     joined: bool = False
@@ -184,6 +185,11 @@ class Ledger:
             return self._user_event(frame, channel)
         if event == "Hangup":
             return self._hangup(frame, channel)
+        if event == "DialEnd":
+            leg = self.legs.get(ChannelId(frame.get("DestUniqueid", "")))
+            if leg is not None and frame.get("Forward"):
+                leg.forwarded = True
+            return ()
         place = self.places.get(channel)
         if place is None:
             leg = self.legs.get(channel)
@@ -219,9 +225,7 @@ class Ledger:
         leg, transfer_id = self.legs.get(channel), self._party_of.get(channel)
         self.drop(channel)
         if leg is not None:
-            number = frame.get("Cause", "")
-            by = e.EndedBy.NORMAL if leg.up else ended_by(int(number) if number.isdecimal() else -1)
-            yield e.LegEnded(channel=channel, by=by, cause=cause)
+            yield e.LegEnded(channel=channel, by=_by(leg, frame.get("Cause", "")), cause=cause)
         elif transfer_id is not None and (call := self.calls.get(transfer_id)) is not None:
             party = e.LeadHungUp if channel == call.call.lead else e.BotHungUp
             yield party(channel=channel, cause=cause)
@@ -279,6 +283,14 @@ class Ledger:
             wish=AgentWish(wish),
             minutes=minutes if wish == AgentWish.REST else 0,
         )
+
+
+def _by(leg: LegTrack, cause: str) -> e.EndedBy:
+    if leg.up:
+        return e.EndedBy.NORMAL
+    if leg.forwarded:
+        return e.EndedBy.FORWARDED
+    return ended_by(int(cause) if cause.isdecimal() else -1)
 
 
 def _leg_says(leg: LegTrack, name: str, frame: Frame) -> Iterator[Report]:

@@ -71,7 +71,7 @@ class Server:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Server]:
+def running(*, fsync: bool = False) -> Iterator[Server]:
     """Skips the test where there is no PostgreSQL and none can be installed."""
     binaries = _binaries()
     user = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
@@ -86,7 +86,7 @@ def running() -> Iterator[Server]:
             user=user,
             cwd=folder,
         )
-        server = _start(binaries, folder, user)
+        server = _start(binaries, folder, user, fsync=fsync)
         try:
             server.wait_until_up()
             yield server
@@ -96,13 +96,13 @@ def running() -> Iterator[Server]:
         shutil.rmtree(folder)
 
 
-def _start(binaries: Path, folder: Path, user: str | None) -> Server:
+def _start(binaries: Path, folder: Path, user: str | None, *, fsync: bool) -> Server:
     port = _free_port()
     settings = {
         "listen_addresses": "127.0.0.1",
         "port": str(port),
         "unix_socket_directories": "",
-        "fsync": "off",  # the tests kill clients, not the machine
+        "fsync": "on" if fsync else "off",  # the tests kill clients, not the machine
         "max_connections": "200",
     }
     command: list[str | Path] = [binaries / "postgres", "-D", folder / "data"]

@@ -53,6 +53,69 @@ async def test_no_read_modify_write_is_lost(url):
         await runner.close()
 
 
+async def test_writes_that_wait_share_a_transaction_and_one_that_fails_fails_alone(url):
+    """On SQLite; PostgreSQL has as many writers as it likes, and does this by itself."""
+    runner = Runner(url)
+    held = threading.Event()
+    transactions = []
+
+    def hold(connection):
+        held.wait(5)
+
+    def add(connection, number):
+        transactions.append(connection.get_transaction())
+        if number == 7:
+            raise ZeroDivisionError
+        return connection.scalars(
+            update(schema.directory)
+            .values(version=schema.directory.c.version + 1)
+            .returning(schema.directory.c.version)
+        ).one()
+
+    holding = asyncio.create_task(runner.write(hold))
+    await asyncio.sleep(0)
+    good = [asyncio.create_task(runner.write_together(add, number)) for number in range(5)]
+    await asyncio.sleep(0)
+    held.set()
+    assert sorted(await asyncio.gather(holding, *good), key=str) == [2, 3, 4, 5, 6, None]
+    if url.startswith("sqlite"):
+        assert len(set(map(id, transactions))) == 1
+
+    held.clear()
+    holding = asyncio.create_task(runner.write(hold))
+    await asyncio.sleep(0)
+    mixed = [asyncio.create_task(runner.write_together(add, number)) for number in range(5, 10)]
+    await asyncio.sleep(0)
+    held.set()
+    answers = await asyncio.gather(*mixed, return_exceptions=True)
+    await holding
+    assert isinstance(answers[2], ZeroDivisionError)
+    assert sorted(answer for answer in answers if isinstance(answer, int)) == [7, 8, 9, 10]
+    version = await runner.read(lambda connection: connection.scalar(select(schema.directory.c.version)))
+    assert version == 1 + 5 + 4
+    await runner.close()
+
+
+async def test_a_write_that_waits_with_others_may_be_given_up(url):
+    runner = Runner(url)
+    held = threading.Event()
+    asked = []
+    holding = [
+        asyncio.create_task(runner.write(lambda _connection: held.wait(5)))
+        for _ in range(runner._writers._max_workers)
+    ]
+    await asyncio.sleep(0)
+    waiting = [
+        asyncio.create_task(runner.write_together(lambda _connection, n=n: asked.append(n))) for n in (1, 2)
+    ]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    held.set()
+    await asyncio.gather(*holding, waiting[1])
+    await runner.close()
+    assert sorted(asked) == [1, 2], "a question whose caller has gone still ends"
+
+
 async def test_a_cancelled_caller_leaves_no_lock_and_the_question_ends(office, other_store):
     names = [f"t{n}" for n in range(50)]
     callers = [asyncio.create_task(p.opened(office, name)) for name in names]

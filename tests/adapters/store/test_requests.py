@@ -3,8 +3,9 @@ from dataclasses import replace
 
 import pytest
 
+from callcontrol.core.events import LegRinging
 from callcontrol.core.model import AgentId, BotId, LeadId, TransferId
-from callcontrol.ports import ChannelBusyError, KeyReusedError, NewLead, TransferRow, UnknownError
+from callcontrol.ports import ChannelBusyError, KeyReusedError, NewLead, TransferRow, Transition, UnknownError
 from tests.adapters.store import people as p
 
 
@@ -39,6 +40,37 @@ async def test_a_transfer_is_stored_with_its_bot_lead_and_agent(office):
     )
     assert await office.transfer(row.id) == row
     assert tuple(await office.journal(row.id)) == (p.entry(1, p.asked(), at=p.NOW),)
+
+
+async def test_what_a_request_comes_to_at_once_is_stored_with_it(office):
+    """One transaction: the facts are those it sees, and the first attempt is journalled with the request."""
+    seen = []
+    dialled = p.rung("t1-leg")
+
+    def first(row, facts_of):
+        seen.append((row, facts_of(p.ASSIGNED), facts_of(p.GROUP)))
+        entries = (p.entry(1, p.asked(), at=p.NOW), p.entry(2, LegRinging(channel=dialled.leg.id), at=p.NOW))
+        return Transition(transfer_id=row.id, entries=entries, legs=(dialled,))
+
+    row = await office.open(TransferId("t1"), p.request(), p.asked(), p.NOW, first)
+    assert seen == [
+        (
+            row,
+            await office.routing_facts(row.bot, row.lead, p.ASSIGNED, p.NOW),
+            await office.routing_facts(row.bot, row.lead, p.GROUP, p.NOW),
+        )
+    ]
+    assert [entry.seq for entry in await office.journal(row.id)] == [1, 2]
+    assert tuple(await office.legs(row.id)) == (dialled,)
+
+
+async def test_a_request_whose_first_turn_fails_leaves_nothing(office):
+    def first(row, facts_of):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await office.open(TransferId("t1"), p.request(), p.asked(), p.NOW, first)
+    assert tuple(await office.transfers(10)) == ()
 
 
 async def test_a_bot_may_have_no_leg_of_its_own(office):

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import logging
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,10 +12,10 @@ import structlog
 from rich.console import Console
 
 from tests.lab import Lab
-from tests.lab.bench import company, decisions, figures, load, report
+from tests.lab.bench import company, decisions, figures, load, report, routing
 from tests.lab.bench.client import Client
 from tests.lab.bench.figures import DIAL, DIALPLAN, HTTP, QUEUE
-from tests.lab.bench.one_by_one import Trial, Turns
+from tests.lab.bench.one_by_one import Turns
 from tests.lab.bench.report import Sheet, Verdict
 from tests.lab.bench.sightings import Sightings
 from tests.lab.bench.ways import by_redirect, over_http
@@ -33,6 +33,8 @@ class Sizes:
     rounds: int
     decisions: int
     spread_s: float
+    resolves: int
+    resolve_rounds: int
 
 
 @dataclass
@@ -46,7 +48,76 @@ class Findings:
         report.show(out, sheet)
 
 
-async def bench(sizes: Sizes, page: Path | None) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """What is measured, on what, and what was found."""
+
+    lab: Lab
+    daemon: Site
+    client: Client
+    seen: Sightings
+    sizes: Sizes
+    found: Findings
+    memory: dict[int, int]  # transfers live -> bytes
+
+    async def one_by_one(self) -> None:
+        lab, client, sizes, found = self.lab, self.client, self.sizes, self.found
+        out.print(f"  {sizes.turns} transfers each way, one at a time")
+        ways = [
+            over_http(HTTP, client),
+            by_redirect(DIALPLAN, lab, "bench-callcontrol", "p"),
+            by_redirect(DIAL, lab, "bench-dial", "p"),
+            by_redirect(QUEUE, lab, "bench-queue", "s"),
+        ]
+        turns = Turns(lab, self.seen)
+        trials = await turns.take(ways, sizes.turns)
+        verdicts = figures.quiet_verdicts(trials)
+        found.add(figures.ringing(trials, "Trigger to ringing", figures.RINGING_ABOUT), *verdicts)
+        found.add(figures.joining(trials))
+        if sizes.trio_turns:
+            out.print(f"  {sizes.trio_turns} times three phones at once")
+            trio = [
+                over_http(HTTP, client, bot="trio", lead_id="trio"),
+                by_redirect(DIAL, lab, "bench-dial", "g"),
+                by_redirect(QUEUE, lab, "bench-queue", "q"),
+            ]
+            group = await turns.take_ringing(trio, sizes.trio_turns)
+            title = "Trigger to the first of three phones ringing"
+            found.add(figures.ringing(group, title, figures.TRIO_ABOUT))
+
+    async def under_load(self) -> None:
+        calls = self.sizes.calls
+        ways = [over_http(HTTP, self.client), by_redirect(DIAL, self.lab, "bench-dial", "p")]
+        rounds = []
+        for turn in range(self.sizes.rounds):
+            for way in ways[turn % 2 :] + ways[: turn % 2]:
+                out.print(f"  {calls} calls up, {load.PER_S:g} transfers a second: {way.name}")
+                first = way.name == HTTP and LIVE not in self.memory
+                samples = {n: self._sampler(n) for n in (LIVE, calls)} if first else None
+                rounds.append(await load.run(self.lab, self.seen, way, calls, at=samples))
+                await load.clear(self.lab, self.seen, self._settled)
+        self.found.add(figures.loaded(rounds, calls), *figures.load_verdicts(rounds))
+        if LIVE in self.memory:
+            self.found.add(figures.memory(self.memory), figures.memory_verdict(self.memory, LIVE))
+
+    def _sampler(self, live: int) -> Callable[[], None]:
+        def sample() -> None:
+            self.memory[live] = resident(self.daemon)
+
+        return sample
+
+    async def _settled(self) -> bool:
+        return not await self.daemon.store.unclosed()
+
+
+def resident(daemon: Site) -> int:
+    """Bytes."""
+    assert daemon.process is not None
+    status = Path(f"/proc/{daemon.process.pid}/status").read_text()
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS"))
+
+
+async def measure(sizes: Sizes, page: Path | None) -> None:
     found = Findings()
     with tempfile.TemporaryDirectory(prefix="callcontrol-bench-") as name:
         folder = Path(name)
@@ -60,106 +131,60 @@ async def bench(sizes: Sizes, page: Path | None) -> None:
         out.print("  decisions on the simulated switch")
         taken = await decisions.run(sizes.decisions, sizes.spread_s)
         found.add(figures.decisions(taken, sizes.spread_s), figures.decisions_verdict(taken))
+    if sizes.resolves:
+        await measure_routing(sizes, found)
     verdicts = report.verdict_sheet(found.verdicts)
     report.show(out, verdicts)
     if page is not None:
-        asterisk = ".".join(map(str, lab.pbx.version))
-        report.write([verdicts, *found.sheets], asterisk, page)
+        report.write([verdicts, *found.sheets], ".".join(map(str, lab.pbx.version)), page)
         out.print(f"\nwritten to {page}")
 
 
+async def measure_routing(sizes: Sizes, found: Findings) -> None:
+    out.print("  whom to ring, on sites of 10 to 10,000 agents; this takes some minutes")
+    taken = await routing.run(sizes.resolves, sizes.resolve_rounds)
+    by_rule, everyone = routing.sheets(taken)
+    found.add(by_rule, *routing.verdicts(taken))
+    found.add(everyone)
+
+
 async def measure_calls(lab: Lab, daemon: Site, sizes: Sizes, found: Findings) -> None:
-    client = Client(daemon.port, daemon.token)
-    seen = Sightings(lab)
+    client, seen = Client(daemon.port, daemon.token), Sightings(lab)
     await seen.quieten()
     memory = {0: resident(daemon)}
+    bench = Bench(lab=lab, daemon=daemon, client=client, seen=seen, sizes=sizes, found=found, memory=memory)
     try:
-        await one_by_one(lab, client, seen, sizes, found)
+        await bench.one_by_one()
         if sizes.rounds:
-            await under_load(lab, daemon, client, seen, sizes, memory, found)
+            await bench.under_load()
     finally:
         client.close()
 
 
-async def one_by_one(lab: Lab, client: Client, seen: Sightings, sizes: Sizes, found: Findings) -> None:
-    out.print(f"  {sizes.turns} transfers each way, one at a time")
-    ways = [
-        over_http(HTTP, client),
-        by_redirect(DIALPLAN, lab, "bench-callcontrol", "p"),
-        by_redirect(DIAL, lab, "bench-dial", "p"),
-        by_redirect(QUEUE, lab, "bench-queue", "s"),
-    ]
-    turns = Turns(lab, seen)
-    trials: list[Trial] = await turns.take(ways, sizes.turns)
-    found.add(figures.ringing(trials, "Trigger to ringing"), *figures.quiet_verdicts(trials))
-    found.add(figures.joining(trials))
-    if sizes.trio_turns:
-        trio = [
-            over_http(HTTP, client, bot="trio", lead_id="trio"),
-            by_redirect(DIAL, lab, "bench-dial", "g"),
-            by_redirect(QUEUE, lab, "bench-queue", "q"),
-        ]
-        group = await turns.take_ringing(trio, sizes.trio_turns)
-        found.add(figures.ringing(group, "Trigger to the first of three phones ringing"))
-
-
-async def under_load(
-    lab: Lab,
-    daemon: Site,
-    client: Client,
-    seen: Sightings,
-    sizes: Sizes,
-    memory: dict[int, int],
-    found: Findings,
-) -> None:
-    ways = [over_http(HTTP, client), by_redirect(DIAL, lab, "bench-dial", "p")]
-    rounds = []
-    for turn in range(sizes.rounds):
-        for way in ways[turn % 2 :] + ways[: turn % 2]:
-            out.print(f"  {sizes.calls} calls up, {load.PER_S:g} transfers a second: {way.name}")
-            first = way.name == HTTP and LIVE not in memory
-            samples = {n: sampler(memory, daemon, n) for n in (LIVE, sizes.calls)} if first else None
-            rounds.append(await load.run(lab, seen, way, sizes.calls, at=samples))
-            await load.clear(lab, seen, settled(daemon))
-    found.add(figures.loaded(rounds, sizes.calls), *figures.load_verdicts(rounds))
-    if LIVE in memory:
-        found.add(figures.memory(memory), figures.memory_verdict(memory, LIVE))
-
-
-def resident(daemon: Site) -> int:
-    """Bytes."""
-    assert daemon.process is not None
-    status = Path(f"/proc/{daemon.process.pid}/status").read_text()
-    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS"))
-
-
-def sampler(memory: dict[int, int], daemon: Site, live: int) -> Callable[[], None]:
-    def sample() -> None:
-        memory[live] = resident(daemon)
-
-    return sample
-
-
-def settled(daemon: Site) -> Callable[[], Awaitable[bool]]:
-    async def look() -> bool:
-        return not await daemon.store.unclosed()
-
-    return look
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    whole = Sizes(turns=60, trio_turns=30, calls=200, rounds=2, decisions=500, spread_s=5.0)
+    whole = Sizes(
+        turns=50,
+        trio_turns=20,
+        calls=200,
+        rounds=2,
+        decisions=500,
+        spread_s=5.0,
+        resolves=400,
+        resolve_rounds=6,
+    )
     for name, value in vars(whole).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     parser.add_argument("--page", type=Path, default=report.PAGE, help="where the tables are written")
     parser.add_argument("--no-page", action="store_true", help="print only")
+    parser.add_argument("--routing-only", action="store_true", help="no PBX: print how fast the store is")
     given = vars(parser.parse_args())
+    routing_only = given.pop("routing_only")
     logging.basicConfig(level=logging.ERROR)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     page = None if given.pop("no_page") else given["page"]
     del given["page"]
-    asyncio.run(bench(Sizes(**given), page))
+    asyncio.run(measure(Sizes(**given), page))
     return 0
 
 

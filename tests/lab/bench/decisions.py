@@ -5,6 +5,7 @@ database's fsync, and for a new attempt with its look at the database.
 """
 
 import asyncio
+import gc
 import random
 import tempfile
 import time
@@ -156,6 +157,8 @@ async def run(count: int, spread_s: float) -> Decisions:
         board = Switchboard(pbx=pbx, store=store, speech=None, clock=clock)
         running = asyncio.create_task(board.run())
         try:
+            gc.collect()
+            gc.freeze()  # as the daemon does when it starts
             while not board.ready:
                 await asyncio.sleep(0.01)
             return await _converse(board, store, pbx, count)

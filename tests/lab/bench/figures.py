@@ -18,6 +18,8 @@ Queue() or the subroutine callcontrol-transfer, by the time stamp of an event ri
 reading, with none of the Redirect in it. Every trial has a lead who is talking with a bot's leg, a phone of its own,
 and a machine at rest. callcontrol has the transfer on disk before a phone rings; Dial() and Queue() have nothing to
 keep."""
+TRIO_ABOUT = """\
+The same for a group: three phones ring at once, and the first 180 counts."""
 JOINING_ABOUT = f"""\
 From the phone's 200 OK on the wire until lead and agent are in one bridge, by the PBX's BridgeEnter. The phone answers
 {ANSWER_AFTER_S:g} s after it was rung. "HTTP" is a lead with a bot's leg, joined by BridgeAdd into their bridge;
@@ -33,7 +35,7 @@ def _of(trials: Sequence[Trial], way: str, what: str) -> list[float]:
     return [value for trial in trials if trial.way == way and (value := getattr(trial, what)) is not None]
 
 
-def ringing(trials: Sequence[Trial], title: str) -> Sheet:
+def ringing(trials: Sequence[Trial], title: str, about: str) -> Sheet:
     rows = []
     for way in WAYS:
         if asked := _of(trials, way, "ask_to_ringing"):
@@ -41,7 +43,7 @@ def ringing(trials: Sequence[Trial], title: str) -> Sheet:
             rows.append((way, *spread(asked), ms(invite), *spread(_of(trials, way, "mark_to_ringing"))[1:]))
     return Sheet(
         title=title,
-        about=RINGING_ABOUT,
+        about=about,
         headings=(
             "way",
             "n",
@@ -57,10 +59,11 @@ def ringing(trials: Sequence[Trial], title: str) -> Sheet:
 
 def joining(trials: Sequence[Trial]) -> Sheet:
     native = quantile(_of(trials, DIAL, "answer_to_joined"), 0.5)
-    rows = []
-    for way in WAYS:
-        if joined := _of(trials, way, "answer_to_joined"):
-            rows.append((way, *spread(joined), f"{quantile(joined, 0.5) / native:.2f}"))
+    rows = [
+        (way, *spread(joined), f"{quantile(joined, 0.5) / native:.2f}")
+        for way in WAYS
+        if (joined := _of(trials, way, "answer_to_joined"))
+    ]
     return Sheet(
         title="Answer to joined",
         about=JOINING_ABOUT,
@@ -110,11 +113,11 @@ def loaded(rounds: Sequence[Round], calls: int) -> Sheet:
     return Sheet(
         title=f"{PER_S:g} transfers a second, with {calls} calls up",
         about=(
-            f"{calls} leads talk with bots' legs, and every one of them is transferred, {PER_S:g} a second, to a phone"
-            " of its own that answers after half a second. Asked and joined as above. With callcontrol each transfer"
-            " runs to its end, handoff, outcome and texts, while the others begin. Rounds of the contenders take"
-            f" turns. Lost: lead and agent never came together. The latest trigger was"
-            f" {ms(max(one.behind for one in rounds))} ms behind its time."
+            f"{calls} leads talk with bots' legs, and every one of them is transferred, {PER_S:g} a second for"
+            f" {calls / PER_S:g} s, to a phone of its own that answers after half a second; all calls stay up till the"
+            " end. Asked and joined as above. With callcontrol each transfer runs to its end, handoff, outcome and"
+            " texts, while the others begin. Rounds of the contenders take turns. Lost: lead and agent never came"
+            f" together. The latest trigger was {ms(max(one.behind for one in rounds))} ms behind its time."
         ),
         headings=("way", "n", "asked to 180, p50", "p95", "answer to joined, p50", "p95", "lost"),
         rows=tuple(rows),

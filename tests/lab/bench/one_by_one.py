@@ -11,7 +11,7 @@ from tests.lab.bench.ways import Way
 from tests.lab.sip import ReceivedCall, received_calls
 
 ANSWER_AFTER_S = 0.1  # the phones': what asking set in motion has come to rest by then
-WARM_UP = 5  # turns that don't count
+WARM_UP = 3  # turns that don't count
 REST_S = 0.05
 
 
@@ -52,7 +52,8 @@ class Turns:
         call = await lab.wait_until(lambda: self._call(phone), what=f"{phone} on the wire")
         mark = seen.mark(lead)
         await self._clear(lead)
-        assert call.ringing_at is not None and call.answered_at is not None
+        assert call.ringing_at is not None
+        assert call.answered_at is not None
         return Trial(
             way=way.name,
             ask_to_invite=call.started_at - asked_at,

@@ -3,6 +3,7 @@
 import platform
 import sqlite3
 import subprocess
+import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -89,7 +90,7 @@ Written by `{COMMAND}` on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; run it to have
 
 - Machine: {_processor()}; {platform.system()} {platform.release()}. The PBX, the outside world with its phones, the
   daemon, the bot and the measuring all share it.
-- Versions: callcontrol {version("callcontrol")} ({_commit()}), Asterisk {asterisk}, Python {platform.python_version()},
+- Versions: callcontrol {_callcontrol()} ({_commit()}), Asterisk {asterisk}, Python {platform.python_version()},
   SQLite {sqlite3.sqlite_version} (WAL, synchronous=FULL), SQLAlchemy {version("SQLAlchemy")}, uvicorn
   {version("uvicorn")}.
 - The daemon runs as it does in production: its own process, real AMI, journalling on, logs at INFO, texts sent by the
@@ -107,6 +108,11 @@ def _processor() -> str:
             break
     cores = sum(line.startswith("processor") for line in Path("/proc/cpuinfo").read_text().splitlines())
     return f"{model}, {cores} cores"
+
+
+def _callcontrol() -> str:
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+    return str(project["version"])
 
 
 def _commit() -> str:
