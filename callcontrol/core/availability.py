@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from callcontrol.core import schedule
 from callcontrol.core.model import (
@@ -39,8 +40,15 @@ def consider(
         terms=(
             _term(Term.ACTIVE, "yes" if agent.active else "no", holds=agent.active),
             _term(Term.TOGGLE, "on" if agent.available else "off", holds=agent.available),
-            _schedule(agent, now),
-            _term(Term.ENDPOINT, _addresses(agent.endpoints) or "none", holds=bool(agent.endpoints)),
+            _schedule(
+                schedule.Hours(agent.zone, agent.schedule, agent.exceptions),
+                now.replace(second=0, microsecond=0),
+            ),
+            TermValue(
+                term=Term.ENDPOINT,
+                holds=bool(agent.endpoints),
+                value=_addresses(agent.endpoints) or "none",
+            ),
             _line(agent, lines, rung),
             _until(Term.WRAP_UP, standing.wrapping_until, "wrapping up", agent, now),
             _reserved(standing, transfer),
@@ -69,15 +77,18 @@ def callable_now(agent: Agent, lines: Lines, rung: Collection[Endpoint] = ()) ->
     )
 
 
+@lru_cache(maxsize=1024)
 def _term(term: Term, value: str, *, holds: bool) -> TermValue:
     return TermValue(term=term, holds=holds, value=value)
 
 
-def _schedule(agent: Agent, now: datetime) -> TermValue:
-    if schedule.is_open(agent, now):
+@lru_cache(maxsize=1024)
+def _schedule(hours: schedule.Hours, minute: datetime) -> TermValue:
+    """Hours begin and end with whole minutes: within one, all agents of the same hours share the answer."""
+    if schedule.is_open(hours, minute):
         return _term(Term.SCHEDULE, "open", holds=True)
-    opening = schedule.next_opening(agent, now)
-    value = f"closed until {opening:%a %H:%M} {agent.zone}" if opening else "never open"
+    opening = schedule.next_opening(hours, minute)
+    value = f"closed until {opening:%a %H:%M} {hours.zone}" if opening else "never open"
     return _term(Term.SCHEDULE, value, holds=False)
 
 
@@ -89,7 +100,7 @@ def _line(agent: Agent, lines: Lines, rung: Collection[Endpoint]) -> TermValue:
     told = ", ".join(f"{endpoint.address} {state.value}" for endpoint, state in states)
     busy = any(state in BUSY for endpoint, state in states if endpoint not in rung)
     reachable = any(state is not LineState.UNREGISTERED for _, state in states)
-    return _term(Term.LINE, told, holds=not states or (reachable and not busy))
+    return TermValue(term=Term.LINE, holds=not states or (reachable and not busy), value=told)
 
 
 def _until(term: Term, until: datetime | None, what: str, agent: Agent, now: datetime) -> TermValue:
@@ -108,8 +119,7 @@ def _reserved(standing: Standing, transfer: TransferId | None) -> TermValue:
 def _tried(agent: Agent, rung: Collection[Endpoint], declined: Collection[AgentId]) -> TermValue:
     if agent.id in declined:
         return _term(Term.TRIED, "declined", holds=False)
-    left = [endpoint for endpoint in agent.endpoints if endpoint not in rung]
-    holds = bool(left) or not agent.endpoints
+    holds = not rung or not agent.endpoints or any(endpoint not in rung for endpoint in agent.endpoints)
     return _term(Term.TRIED, "yes" if holds else "rung before", holds=holds)
 
 

@@ -5,6 +5,7 @@ the change back repeats counts both times.
 """
 
 from datetime import date, datetime, timedelta, tzinfo
+from typing import NamedTuple
 
 from callcontrol.core.model import Agent, DatedWindow, Window
 
@@ -13,25 +14,33 @@ LOOK_AHEAD_DAYS = 60  # past a long holiday
 _DAY_MIN = 1440
 
 
+class Hours(NamedTuple):
+    """An agent's, without the agent: many have the same."""
+
+    zone: tzinfo
+    schedule: tuple[Window, ...]
+    exceptions: tuple[DatedWindow, ...]
+
+
 def inside(windows: tuple[Window, ...], zone: tzinfo, now: datetime) -> bool:
     """Whether the wall clock in `zone` shows a time inside a weekly window. `now` is aware."""
     local = now.astimezone(zone)
     return _weekly(windows, local.date(), local.hour * 60 + local.minute)
 
 
-def is_open(agent: Agent, now: datetime) -> bool:
+def is_open(agent: Agent | Hours, now: datetime) -> bool:
     """Whether the agent's hours are open. `now` is aware."""
     local = now.astimezone(agent.zone)
     return _open_at(agent, local.date(), local.hour * 60 + local.minute)
 
 
-def exception_at(agent: Agent, now: datetime) -> DatedWindow | None:
+def exception_at(agent: Agent | Hours, now: datetime) -> DatedWindow | None:
     """The dated window that decides now, if one does."""
     local = now.astimezone(agent.zone)
     return _exception(agent, local.date(), local.hour * 60 + local.minute)
 
 
-def next_opening(agent: Agent, now: datetime) -> datetime | None:
+def next_opening(agent: Agent | Hours, now: datetime) -> datetime | None:
     """When the hours open next, in the agent's zone; none where they don't within 60 days."""
     local = now.astimezone(agent.zone)
     for days in range(LOOK_AHEAD_DAYS + 1):
@@ -47,7 +56,7 @@ def _instant(day: date, minute: int, zone: tzinfo) -> datetime:
     return datetime(day.year, day.month, day.day, minute // 60, minute % 60, tzinfo=zone)
 
 
-def _edges(agent: Agent, day: date) -> set[int]:
+def _edges(agent: Agent | Hours, day: date) -> set[int]:
     """The minutes of a day at which hours can open."""
     weekly = {w.start_min for w in agent.schedule if w.weekday == day.weekday()} | {0}
     dated = [e for e in agent.exceptions if e.on == day]
@@ -55,12 +64,12 @@ def _edges(agent: Agent, day: date) -> set[int]:
     return weekly | {e.start_min for e in dated} | ends
 
 
-def _open_at(agent: Agent, day: date, minute: int) -> bool:
+def _open_at(agent: Agent | Hours, day: date, minute: int) -> bool:
     exception = _exception(agent, day, minute)
     return exception.opens if exception is not None else _weekly(agent.schedule, day, minute)
 
 
-def _exception(agent: Agent, day: date, minute: int) -> DatedWindow | None:
+def _exception(agent: Agent | Hours, day: date, minute: int) -> DatedWindow | None:
     fitting = [e for e in agent.exceptions if e.on == day and e.start_min <= minute < e.end_min]
     return fitting[-1] if fitting else None
 

@@ -223,9 +223,12 @@ def _grouped(
 ) -> defaultdict[str, tuple[T, ...]]:
     """The table's rows by their owner, in order."""
     grouped: defaultdict[str, list[T]] = defaultdict(list)
+    alike: dict[Any, Any] = {}  # thousands may have the same hours: kept once
     for row in connection.execute(select(table).order_by(table.c.position)):
-        grouped[getattr(row, owner)].append(make(row))
-    return defaultdict(tuple, {key: tuple(made) for key, made in grouped.items()})
+        made = make(row)
+        grouped[getattr(row, owner)].append(alike.setdefault(made, made))
+    tuples = ((key, tuple(made)) for key, made in grouped.items())
+    return defaultdict(tuple, {key: alike.setdefault(made, made) for key, made in tuples})
 
 
 def _endpoint(row: Any) -> Endpoint:

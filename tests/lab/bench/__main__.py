@@ -117,8 +117,12 @@ def resident(daemon: Site) -> int:
     return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS"))
 
 
-async def measure(sizes: Sizes, page: Path | None) -> None:
+async def measure(sizes: Sizes, page: Path | None, *, routing_only: bool) -> None:
     found = Findings()
+    if routing_only:
+        await measure_routing(sizes, found)
+        report.show(out, report.verdict_sheet(found.verdicts))
+        return
     with tempfile.TemporaryDirectory(prefix="callcontrol-bench-") as name:
         folder = Path(name)
         lab = await Lab.start(folder / "lab", say=lambda text: out.print(f"  {text}"))
@@ -184,7 +188,7 @@ def main() -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     page = None if given.pop("no_page") else given["page"]
     del given["page"]
-    asyncio.run(measure(Sizes(**given), page))
+    asyncio.run(measure(Sizes(**given), page, routing_only=routing_only))
     return 0
 
 

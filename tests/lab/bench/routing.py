@@ -35,7 +35,6 @@ from callcontrol.core.model import (
     Endpoint,
     EndpointKind,
     HandoffStyle,
-    LeadId,
     LineState,
     Missed,
     MissedBecause,
