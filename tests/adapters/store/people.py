@@ -2,12 +2,21 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from callcontrol.adapters.sql import SqlStore
-from callcontrol.core.events import Event, LegRinging, Settings, TransferRequested
+from callcontrol.core.availability import Lines
+from callcontrol.core.events import (
+    AttemptResolved,
+    Event,
+    LegRinging,
+    ResolveNextAttempt,
+    Settings,
+    TransferRequested,
+)
 from callcontrol.core.followup import FollowUp, NewTask, TextOut
 from callcontrol.core.model import (
     AcceptBy,
@@ -32,6 +41,7 @@ from callcontrol.core.model import (
     Leg,
     LegFate,
     LegRecord,
+    LineState,
     Missed,
     MissedBecause,
     Operator,
@@ -40,13 +50,17 @@ from callcontrol.core.model import (
     Pool,
     PoolId,
     Rule,
+    SoFar,
+    Standing,
     Step,
     StepKind,
     TransferId,
     Window,
 )
 from callcontrol.core.routing import RoutingFacts
+from callcontrol.core.standing import Became, StandingChange
 from callcontrol.ports import Entry, NewLead, Request, TransferRow, Transition
+from callcontrol.turn import decide
 
 NOW = datetime(2026, 6, 1, 15, 0, 0, 123456, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=20)
@@ -236,6 +250,40 @@ CALL_BACK = NewTask(
     due_at=LATER + timedelta(minutes=5),
 )
 FOLLOW_UP = FollowUp(texts=(TO_AGENT, TO_OWNER), task=CALL_BACK, cancel_cadence=True)
+
+
+def free_lines(_: Endpoint) -> LineState:
+    return LineState.NOT_IN_USE
+
+
+async def resolved(
+    store: SqlStore,
+    row: TransferRow,
+    *,
+    step: Step = GROUP,
+    now: datetime = NOW,
+    lines: Lines = free_lines,
+    so_far: SoFar | None = None,
+) -> AttemptResolved:
+    """As a conductor asks."""
+    ask = ResolveNextAttempt(step=step, ask=1)
+    so_far = so_far or SoFar(transfer=row.id)
+    return await store.resolve(row, partial(decide, ask, row.bot, so_far=so_far, now=now, lines=lines), now)
+
+
+async def rings(store: SqlStore, row: TransferRow, **more: Any) -> list[str]:
+    """Whom a transfer rings now; each once."""
+    legs = (await resolved(store, row, **more)).legs
+    return list(dict.fromkeys(str(leg.agent_id) for leg in legs))
+
+
+async def standing(store: SqlStore, agent: Agent, now: datetime = NOW) -> Standing:
+    found = {candidate.agent.id: candidate.standing for candidate in await store.candidates(now)}
+    return found[agent.id]
+
+
+def became(agent: Agent, what: Became, at: datetime = LATER) -> StandingChange:
+    return StandingChange(agent_id=agent.id, became=what, at=at)
 
 
 def missed(transfer_id: str = "t1", *, seq: int = 2, follow_up: FollowUp = FOLLOW_UP) -> Transition:
