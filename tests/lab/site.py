@@ -260,6 +260,9 @@ class Site:
 
         await poll(look, limit_s)
 
+    async def ready_again(self, limit_s: float = 20.0) -> None:
+        await poll(self._ready, limit_s)
+
     async def fallbacks_published(self, bot: str, limit_s: float = 10.0) -> None:
         """Until the PBX knows whom to ring without us."""
 
