@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -117,6 +118,7 @@ def resident(daemon: Site) -> int:
 
 async def measure(sizes: Sizes, page: Path | None) -> None:
     found = Findings()
+    load_before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="callcontrol-bench-") as name:
         folder = Path(name)
         lab = await Lab.start(folder / "lab", say=lambda text: out.print(f"  {text}"))
@@ -132,7 +134,7 @@ async def measure(sizes: Sizes, page: Path | None) -> None:
     verdicts = report.verdict_sheet(found.verdicts)
     report.show(out, verdicts)
     if page is not None:
-        report.write([verdicts, *found.sheets], ".".join(map(str, lab.pbx.version)), page)
+        report.write([verdicts, *found.sheets], ".".join(map(str, lab.pbx.version)), load_before, page)
         out.print(f"\nwritten to {page}")
 
 
