@@ -81,6 +81,7 @@ def write(sheets: Sequence[Sheet], asterisk: str, load: float, page: Path = PAGE
         lines = [sheet.headings, tuple("---" for _ in sheet.headings), *sheet.rows]
         table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
         parts.append(f"## {sheet.title}\n\n{table}\n\n{sheet.about}")
+    page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text("\n\n".join(parts) + "\n")
 
 
