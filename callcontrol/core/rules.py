@@ -15,7 +15,6 @@ from callcontrol.core.model import (
     Lead,
     Operator,
     Rule,
-    RuleVerdict,
 )
 
 Matcher = Callable[[str, str], bool]
@@ -46,17 +45,6 @@ def first_that_fits(rules: Iterable[Rule], facts: Facts) -> tuple[Rule | None, i
             return rule, tried
         tried += 1
     return None, tried
-
-
-def verdicts(rules: Iterable[Rule], facts: Facts) -> tuple[RuleVerdict, ...]:
-    """Every rule up to the one that fits, with the reason why it does or does not."""
-    told = []
-    for rule in rules:
-        against = why_not(rule.when, facts)
-        told.append(RuleVerdict(rule=rule.name, fits=not against, why=against or "fits"))
-        if not against:
-            break
-    return tuple(told)
 
 
 def holds(condition: Condition, facts: Facts) -> bool:

@@ -100,7 +100,7 @@ def test_why_a_rule_does_not_fit_is_said_for_people():
     assert rules.why_not(tuesdays, facts()) == "not at Mon 15:00 UTC"
 
 
-def test_the_first_rule_that_fits_wins_and_those_before_say_why_not():
+def test_the_first_rule_that_fits_wins():
     ordered = [
         rule("ny", compare("state", Operator.IS, "ny")),
         rule("west", compare("state", Operator.IS, "co")),
@@ -108,10 +108,6 @@ def test_the_first_rule_that_fits_wins_and_those_before_say_why_not():
     ]
     found, tried = rules.first_that_fits(ordered, facts())
     assert (found.name, tried) == ("west", 1)
-    assert [(v.rule, v.fits, v.why) for v in rules.verdicts(ordered, facts())] == [
-        ("ny", False, "state is co, not: is ny"),
-        ("west", True, "fits"),
-    ]
     assert rules.first_that_fits(ordered[:1], facts()) == (None, 1)
 
 

@@ -14,7 +14,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, TypeVar
@@ -32,7 +32,7 @@ from sqlalchemy import (
     make_url,
     text,
 )
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from callcontrol.adapters.sql.directory import Roster
 from callcontrol.adapters.sql.errors import translated
@@ -51,7 +51,6 @@ _COLUMNS = {
     "agents": ("id", "name", "active", "zone", "phone", "extension"),
 }
 _PARAMETERS = {"lead": "lead_id", "availability": "agent_ids", "agents": None}
-_NO_ONE = "-"  # an id that the check asks for
 _YES = frozenset({"1", "t", "true", "y", "yes", "on"})
 _ALWAYS = tuple(Window(weekday=day, start_min=0, end_min=1440) for day in range(7))
 
@@ -122,7 +121,7 @@ class OwnDatabase:
     async def check(self) -> None:
         """Whether each query runs and gives its columns; the error names the query."""
         for name in self._queries:
-            await self._ask(name, {_PARAMETERS[name]: _NO_ONE}, lambda _: None)
+            await self._ask(name, {_PARAMETERS[name]: None}, lambda _: None)
 
     async def lead(self, lead_id: LeadId) -> Lead | None:
         found = await self._ask("lead", {"lead_id": lead_id}, lambda rows: [_lead(row) for row in rows[:1]])
@@ -136,7 +135,9 @@ class OwnDatabase:
         return await self._ask("agents", {}, lambda rows: tuple(map(_agent, rows)))
 
     async def close(self) -> None:
-        self._threads.shutdown(wait=False)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LIMIT_S):
+                await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
         self._engine.dispose()
 
     async def _ask(
@@ -145,8 +146,7 @@ class OwnDatabase:
         statement = self._queries[name]
         parameters = {key: value for key, value in given.items() if key in statement.compile().params}
         if "agent_ids" in parameters:
-            ids = parameters["agent_ids"]
-            parameters["agent_ids"] = [ids] if isinstance(ids, str) else list(ids)
+            parameters["agent_ids"] = list(parameters["agent_ids"] or [None])  # a list of none has no type
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(LIMIT_S):
@@ -164,7 +164,12 @@ class OwnDatabase:
     ) -> list[Mapping[str, Any]]:
         with translated(), self._engine.connect() as connection:
             _bound(connection)
-            found = connection.execute(statement, parameters)
+            try:
+                found = connection.execute(statement, parameters)
+            except DataError:
+                if name == "lead":  # the id can't be one: letters, where this site's are numbers
+                    return []
+                raise
             columns = tuple(found.keys())
             missing = [column for column in _COLUMNS[name] if column not in columns]
             if missing:

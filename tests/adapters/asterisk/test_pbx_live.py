@@ -56,7 +56,7 @@ async def test_a_desk_phone_accepts_by_answering(desk: Desk, lab: Lab):
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Behaviour) else str(value),
 )
-async def test_a_leg_that_is_not_answered_says_why(  # noqa: PLR0917 - a table's columns
+async def test_a_leg_that_is_not_answered_says_why(
     desk: Desk, lab: Lab, who: str, behaviour: Behaviour, by: EndedBy, cause: str
 ):
     await lab.phone(who).will(behaviour)

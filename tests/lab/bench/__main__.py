@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -123,6 +124,7 @@ async def measure(sizes: Sizes, page: Path | None, *, routing_only: bool) -> Non
         await measure_routing(sizes, found)
         report.show(out, report.verdict_sheet(found.verdicts))
         return
+    load_before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="callcontrol-bench-") as name:
         folder = Path(name)
         lab = await Lab.start(folder / "lab", say=lambda text: out.print(f"  {text}"))
@@ -140,7 +142,7 @@ async def measure(sizes: Sizes, page: Path | None, *, routing_only: bool) -> Non
     verdicts = report.verdict_sheet(found.verdicts)
     report.show(out, verdicts)
     if page is not None:
-        report.write([verdicts, *found.sheets], ".".join(map(str, lab.pbx.version)), page)
+        report.write([verdicts, *found.sheets], ".".join(map(str, lab.pbx.version)), load_before, page)
         out.print(f"\nwritten to {page}")
 
 

@@ -74,22 +74,25 @@ def show(console: Console, sheet: Sheet) -> None:
     console.print("", table)
 
 
-def write(sheets: Sequence[Sheet], asterisk: str, page: Path = PAGE) -> None:
-    parts = [_head(asterisk)]
+def write(sheets: Sequence[Sheet], asterisk: str, load: float, page: Path = PAGE) -> None:
+    """`load` is the machine's load average before the bench began: what else ran."""
+    parts = [_head(asterisk, load)]
     for sheet in sheets:
         lines = [sheet.headings, tuple("---" for _ in sheet.headings), *sheet.rows]
         table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
         parts.append(f"## {sheet.title}\n\n{table}\n\n{sheet.about}")
+    page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text("\n\n".join(parts) + "\n")
 
 
-def _head(asterisk: str) -> str:
+def _head(asterisk: str, load: float) -> str:
     return f"""# Performance
 
 Written by `{COMMAND}` on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; run it to have these tables for your own machine.
 
-- Machine: {_processor()}; {platform.system()} {platform.release()}. The PBX, the outside world with its phones, the
-  daemon, the bot and the measuring all share it.
+- Machine: {_processor()}; {platform.system()} {".".join(platform.release().split(".")[:2])}. The PBX, the outside world
+  with its phones, the daemon, the bot and the measuring all share it. Its load average before the bench: {load:.2f}; with
+  more than a few tenths, other work was measured too.
 - Versions: callcontrol {_callcontrol()} ({_commit()}), Asterisk {asterisk}, Python {platform.python_version()},
   SQLite {sqlite3.sqlite_version} (WAL, synchronous=FULL), SQLAlchemy {version("SQLAlchemy")}, uvicorn
   {version("uvicorn")}.
