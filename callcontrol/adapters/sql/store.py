@@ -231,13 +231,13 @@ class SqlStore:
         return await self._runner.read(outbox.of_transfer, transfer_id)
 
     async def claim_texts(self, limit: int, now: datetime, lease_s: float) -> Sequence[Text]:
-        return await self._runner.write_together(outbox.claim, limit, now, lease_s)
+        return await self._runner.write(outbox.claim, limit, now, lease_s)
 
     async def text_sent(self, text: Text, now: datetime) -> None:
-        await self._runner.write_together(outbox.sent, text, now)
+        await self._runner.write(outbox.sent, text, now)
 
     async def text_failed(self, text: Text, now: datetime, why: str, *, retry_in_s: float | None) -> None:
-        await self._runner.write_together(outbox.failed, text, now, why, retry_in_s)
+        await self._runner.write(outbox.failed, text, now, why, retry_in_s)
 
     async def enrol(self, lead_id: LeadId, name: str, steps: Sequence[cadence.Planned]) -> int:
         """Put the lead into a cadence; the enrolment's id."""
