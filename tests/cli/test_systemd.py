@@ -13,9 +13,9 @@ import pytest
 
 from callcontrol.app.systemd import Notifier
 from callcontrol.config import secret_files
-from tests.cli.test_commands import prepared, site, start  # noqa: F401 - fixtures
+from tests.cli.conftest import start
 
-UNIT = Path(__file__).parents[1] / "systemd" / "callcontrol.service"
+UNIT = Path(__file__).parents[2] / "systemd" / "callcontrol.service"
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
@@ -42,7 +42,7 @@ def test_the_unit_is_understood_line_by_line(tmp_path):
 
 def test_every_secret_of_the_shipped_configuration_is_a_credential_of_the_unit():
     passed = dict(re.findall(r"^LoadCredential=([^:]+):(.+)$", UNIT.read_text(), re.MULTILINE))
-    named = secret_files(UNIT.parents[1] / "config" / "callcontrol.yaml")
+    named = secret_files(UNIT.parents[2] / "config" / "callcontrol.yaml")
     assert set(passed) == {file.name for file in named}
     assert all(path == f"/etc/callcontrol/secrets/{name}" for name, path in passed.items())
 
