@@ -42,7 +42,7 @@ def test_the_unit_is_understood_line_by_line(tmp_path):
 
 def test_every_secret_of_the_shipped_configuration_is_a_credential_of_the_unit():
     passed = dict(re.findall(r"^LoadCredential=([^:]+):(.+)$", UNIT.read_text(), re.MULTILINE))
-    named = secret_files(UNIT.parents[2] / "config" / "callcontrol.yaml")
+    named = secret_files(UNIT.parents[1] / "config" / "callcontrol.yaml")
     assert set(passed) == {file.name for file in named}
     assert all(path == f"/etc/callcontrol/secrets/{name}" for name, path in passed.items())
 
@@ -108,7 +108,7 @@ def test_an_abstract_address_is_understood():
         assert listening.recv(100).startswith(b"READY=1\n")
 
 
-async def test_the_daemon_says_ready_feeds_the_watchdog_and_says_that_it_stops(site, manager):  # noqa: F811
+async def test_the_daemon_says_ready_feeds_the_watchdog_and_says_that_it_stops(site, manager):
     daemon = await start(site, NOTIFY_SOCKET=manager.path, WATCHDOG_USEC="300000")
     await manager.until(lambda heard: "READY=1" in heard and heard.count("WATCHDOG=1") >= 2)
     assert await daemon.ends(signal.SIGTERM) == 0
@@ -116,7 +116,7 @@ async def test_the_daemon_says_ready_feeds_the_watchdog_and_says_that_it_stops(s
     assert manager.heard.index("READY=1") < manager.heard.index("STOPPING=1")
 
 
-async def test_without_the_pbx_the_daemon_is_not_ready_but_answers(site, manager):  # noqa: F811
+async def test_without_the_pbx_the_daemon_is_not_ready_but_answers(site, manager):
     site.change("pbx: simulated", "pbx: asterisk")
     site.change("port: 5038", "port: 1")
     site_log = site.folder / "daemon.log"
