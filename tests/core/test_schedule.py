@@ -1,7 +1,7 @@
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -119,10 +119,43 @@ def test_any_instant_in_any_zone_has_an_answer(weekly, now, zone):
     assert opening is None or opening > now
 
 
-@pytest.mark.parametrize("year", range(2020, 2041, 5))
-def test_a_schedule_without_gaps_has_none_in_any_zone_at_any_change_of_time(year):
-    always = tuple(Window(weekday=d, start_min=0, end_min=1440) for d in range(7))
-    quarter_hours = [datetime(year, 1, 1, tzinfo=UTC) + timedelta(hours=6 * n) for n in range(4 * 366)]
-    for zone in sorted(available_timezones())[:: 1 if year == 2020 else 7]:
-        info = ZoneInfo(zone)
-        assert all(schedule.inside(always, info, instant) for instant in quarter_hours[::7])
+HALVES = tuple(
+    Window(weekday=day, start_min=start, end_min=end)
+    for day in range(7)
+    for start, end in ((720, 1440), (0, 720))
+)
+
+
+def instants_that_matter(zone: ZoneInfo) -> Iterator[datetime]:
+    """Each tenth day of twenty years, and each half hour of the days on which the clock changes."""
+    day, offset = datetime(2020, 1, 1, tzinfo=UTC), None
+    while day.year < 2040:
+        before, offset = offset, day.astimezone(zone).utcoffset()
+        if before is not None and before != offset:
+            yield from (day - timedelta(minutes=30 * n) for n in range(10 * 48))
+        yield day
+        day += timedelta(days=10)
+
+
+def test_round_the_clock_has_no_gap_in_any_zone_in_twenty_years():
+    for name in sorted(available_timezones()):
+        zone = ZoneInfo(name)
+        for instant in instants_that_matter(zone):
+            assert schedule.inside(HALVES, zone, instant)
+
+
+def test_the_next_opening_is_never_late_at_any_change_of_time():
+    """What opens next is open then, and nothing was open in between."""
+    for name in (
+        "Europe/Berlin",
+        "America/Denver",
+        "Australia/Lord_Howe",
+        "Africa/Casablanca",
+        "Asia/Tehran",
+    ):
+        zone = ZoneInfo(name)
+        someone = agent(NINE_TO_FIVE, zone=zone)
+        for instant in instants_that_matter(zone):
+            opening = schedule.next_opening(someone, instant)
+            assert opening > instant
+            assert schedule.is_open(someone, opening)
