@@ -38,17 +38,13 @@ def consider(
         agent_id=agent.id,
         name=agent.name,
         terms=(
-            _term(Term.ACTIVE, "yes" if agent.active else "no", holds=agent.active),
-            _term(Term.TOGGLE, "on" if agent.available else "off", holds=agent.available),
+            _ACTIVE[agent.active],
+            _TOGGLE[agent.available],
             _schedule(
                 schedule.Hours(agent.zone, agent.schedule, agent.exceptions),
                 now.replace(second=0, microsecond=0),
             ),
-            TermValue(
-                term=Term.ENDPOINT,
-                holds=bool(agent.endpoints),
-                value=_addresses(agent.endpoints) or "none",
-            ),
+            _term(Term.ENDPOINT, _addresses(agent.endpoints) or "none", holds=bool(agent.endpoints)),
             _line(agent, lines, rung),
             _until(Term.WRAP_UP, standing.wrapping_until, "wrapping up", agent, now),
             _reserved(standing, transfer),
@@ -77,9 +73,16 @@ def callable_now(agent: Agent, lines: Lines, rung: Collection[Endpoint] = ()) ->
     )
 
 
-@lru_cache(maxsize=1024)
 def _term(term: Term, value: str, *, holds: bool) -> TermValue:
     return TermValue(term=term, holds=holds, value=value)
+
+
+# Made once: hundreds of agents may be considered for one call.
+_ACTIVE = (_term(Term.ACTIVE, "no", holds=False), _term(Term.ACTIVE, "yes", holds=True))
+_TOGGLE = (_term(Term.TOGGLE, "off", holds=False), _term(Term.TOGGLE, "on", holds=True))
+_FINE = {
+    term: _term(term, "yes", holds=True) for term in (Term.WRAP_UP, Term.RESERVED, Term.RESTING, Term.TRIED)
+}
 
 
 @lru_cache(maxsize=1024)
@@ -100,27 +103,28 @@ def _line(agent: Agent, lines: Lines, rung: Collection[Endpoint]) -> TermValue:
     told = ", ".join(f"{endpoint.address} {state.value}" for endpoint, state in states)
     busy = any(state in BUSY for endpoint, state in states if endpoint not in rung)
     reachable = any(state is not LineState.UNREGISTERED for _, state in states)
-    return TermValue(term=Term.LINE, holds=not states or (reachable and not busy), value=told)
+    return _term(Term.LINE, told, holds=not states or (reachable and not busy))
 
 
 def _until(term: Term, until: datetime | None, what: str, agent: Agent, now: datetime) -> TermValue:
     if until is None or until <= now:
-        return _term(term, "yes", holds=True)
+        return _FINE[term]
     shown = until.astimezone(agent.zone) + timedelta(seconds=59)  # a whole minute, never too early
     return _term(term, f"{what} until {shown:%H:%M}", holds=False)
 
 
 def _reserved(standing: Standing, transfer: TransferId | None) -> TermValue:
     if standing.claimed_by in (None, transfer):
-        return _term(Term.RESERVED, "yes", holds=True)
+        return _FINE[Term.RESERVED]
     return _term(Term.RESERVED, f"reserved for transfer {standing.claimed_by}", holds=False)
 
 
 def _tried(agent: Agent, rung: Collection[Endpoint], declined: Collection[AgentId]) -> TermValue:
     if agent.id in declined:
         return _term(Term.TRIED, "declined", holds=False)
-    holds = not rung or not agent.endpoints or any(endpoint not in rung for endpoint in agent.endpoints)
-    return _term(Term.TRIED, "yes" if holds else "rung before", holds=holds)
+    if not rung or not agent.endpoints or any(endpoint not in rung for endpoint in agent.endpoints):
+        return _FINE[Term.TRIED]
+    return _term(Term.TRIED, "rung before", holds=False)
 
 
 def _addresses(endpoints: Collection[Endpoint]) -> str:

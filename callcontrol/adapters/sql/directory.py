@@ -107,7 +107,8 @@ class Roster:
         return made
 
 
-_STATE = select(s.directory.c.version, s.directory.c.toggle_seq)
+STATE = (s.directory.c.version, s.directory.c.toggle_seq)
+_STATE = select(*STATE)
 _TOGGLED = select(s.agent.c.id, s.agent.c.available, s.agent.c.toggle_seq).where(
     s.agent.c.toggle_seq > bindparam("seen"), s.agent.c.removed_at.is_(None)
 )
@@ -124,10 +125,13 @@ class Memory:
         known = self._roster.known
         return known if known.version == version else self.roster(connection).known
 
-    def roster(self, connection: Connection) -> Roster:
-        """The directory as this transaction sees it, with the toggles of now."""
+    def roster(self, connection: Connection, state: Any = None) -> Roster:
+        """The directory as this transaction sees it, with the toggles of now. `state`: a row of `STATE`'s
+        columns, where the caller has just read it.
+        """
         roster = self._roster
-        state = connection.execute(_STATE).one()
+        if state is None:
+            state = connection.execute(_STATE).one()
         while roster.known.version != state.version:
             # Where each statement sees its own state (PostgreSQL, writing), another process may
             # write between two of them.

@@ -1,5 +1,7 @@
 """A SQLAlchemy engine from a URL, set up so that what is committed is on disk and nothing waits for ever."""
 
+import sqlite3
+from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
@@ -17,7 +19,6 @@ _DRIVERS = {
 
 _SQLITE_PRAGMAS = (
     f"PRAGMA busy_timeout = {WAIT_MS}",
-    "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
 )
@@ -74,6 +75,21 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver begins no transaction by itself: see _begin_sqlite
     for pragma in _SQLITE_PRAGMAS:
         connection.execute(pragma).close()
+    _use_wal(connection)
+
+
+def _use_wal(connection: Any) -> None:
+    """Where another connection is just doing the same, SQLite refuses at once, whatever the busy timeout."""
+    until = monotonic() + WAIT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+        except sqlite3.OperationalError:
+            if monotonic() > until:
+                raise
+            sleep(0.005)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 LIMIT_S = 5.0
 _READERS = 2
-_POSTGRESQL_WRITERS = 6
+_POSTGRESQL_WRITERS = 3  # more of them only take turns at the interpreter
 _TOGETHER = 32  # writes in one transaction: with more, the first of them would wait too long
 _RACES = 3  # times a question is asked after another process wrote the same key
 _CLAIM_RACES = 100  # times it is asked while others are quicker to agents: each time one of them has won

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, bindparam, func, insert, select
 
 from callcontrol.adapters.sql import journal, leads, outcomes, standings
 from callcontrol.adapters.sql import schema as s
-from callcontrol.adapters.sql.directory import Known, Memory, with_toggle
+from callcontrol.adapters.sql.directory import STATE, Known, Memory, with_toggle
 from callcontrol.adapters.sql.facts import Facts
 from callcontrol.adapters.sql.own_tables import NOTHING, Site
 from callcontrol.core.events import AttemptResolved, TransferRequested
@@ -198,10 +198,12 @@ def open_transfer(
     return row
 
 
-_UNDECIDED = (
-    select(s.transfer.c.id)
-    .where(s.transfer.c.id == bindparam("sought"), s.transfer.c.outcome.is_(None))
-    .with_for_update(read=True)  # an outcome that is just being written releases what we claim, or is seen
+_RESOLVING = (
+    select(*STATE, s.transfer.c.outcome)
+    .select_from(s.directory.join(s.transfer, s.transfer.c.id == bindparam("sought")))
+    .with_for_update(
+        read=True, of=s.transfer
+    )  # an outcome just being written releases what we claim, or is seen
 )
 
 
@@ -214,13 +216,15 @@ def resolve(
     now: datetime,
     site: Site = NOTHING,
 ) -> AttemptResolved:
-    """Raises LostRaceError where an agent was taken meanwhile."""
-    facts = Facts(connection, site.toggles(memory.roster(connection)), row.bot, row.lead, now)
+    """Raises LostRaceError where an agent was taken meanwhile, UnknownError for a transfer never opened."""
+    seen = connection.execute(_RESOLVING, {"sought": row.id}).one_or_none()
+    if seen is None:
+        raise UnknownError("transfer", row.id)
+    facts = Facts(connection, site.toggles(memory.roster(connection, seen)), row.bot, row.lead, now)
     resolved = decide(facts)
-    if resolved.legs:
-        if connection.scalar(_UNDECIDED, {"sought": row.id}) is None:
-            return replace(resolved, legs=(), next_after_s=None, because="the transfer is over")
-        _claim(connection, row, resolved.legs, facts.pool_of(resolved.step.kind), now)
+    if seen.outcome is not None:
+        return replace(resolved, legs=(), next_after_s=None, because="the transfer is over")
+    _claim(connection, row, resolved.legs, facts.pool_of(resolved.step.kind), now)
     return resolved
 
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callcontrol.adapters.sql.codec import EVENT_TYPES, decode, encode
-from callcontrol.core.events import Event, Settings, TransferRequested
+from callcontrol.core.events import AttemptResolved, Event, Settings, TransferRequested
 from callcontrol.ports import StoreError
 
 _SECONDS = st.floats(min_value=0, max_value=1e6)
@@ -14,7 +14,11 @@ _SETTINGS = st.builds(
 
 
 def _any_of(cls: type[Event]) -> st.SearchStrategy[Event]:
-    return st.builds(cls, settings=_SETTINGS) if cls is TransferRequested else st.from_type(cls)
+    if cls is TransferRequested:
+        return st.builds(cls, settings=_SETTINGS)
+    if cls is AttemptResolved:
+        return st.builds(cls, next_after_s=st.none() | _SECONDS)
+    return st.from_type(cls)
 
 
 @pytest.mark.parametrize("cls", EVENT_TYPES, ids=lambda cls: cls.__name__)

@@ -1,9 +1,29 @@
 from dataclasses import replace
+from datetime import date
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from callcontrol.core.model import AgentId, All, Directory, LeadId, PoolId, TransferId, Window
+from callcontrol.adapters.sql import ChangeKind
+from callcontrol.core.model import (
+    AgentId,
+    All,
+    AnyOf,
+    Compare,
+    DatedWindow,
+    Directory,
+    During,
+    EndpointOrder,
+    LeadId,
+    Operator,
+    Pool,
+    PoolId,
+    PoolOrder,
+    Rule,
+    StrikePolicy,
+    TransferId,
+    Window,
+)
 from callcontrol.ports import UnknownError
 from tests.adapters.store import people as p
 
@@ -201,3 +221,114 @@ async def test_a_pool_can_be_renamed_and_another_one_dropped(office):
         f"pool {PoolId('empty')}: removed",
         "rule void: removed",
     }
+
+
+RICH = Directory(
+    agents=(
+        replace(
+            p.ANN,
+            exceptions=(
+                DatedWindow(
+                    on=date(2026, 12, 24), start_min=720, end_min=1440, opens=False, why="Christmas Eve"
+                ),
+                DatedWindow(on=date(2026, 12, 24), start_min=780, end_min=840, opens=True),
+            ),
+            tags=frozenset({"lang:de", "sales"}),
+            weight=7,
+            wrap_up_s=45.5,
+            endpoint_order=EndpointOrder.IN_ORDER,
+            endpoint_step_s=9.0,
+        ),
+        p.BOB,
+    ),
+    pools=(
+        Pool(
+            id=PoolId("german"),
+            name="German",
+            agent_ids=(p.BOB.id,),
+            tags=frozenset({"lang:de"}),
+            order=PoolOrder.WEIGHT,
+            at_once=2,
+            step_s=7.5,
+            last_agent_first=True,
+            wrap_up_s=20.0,
+        ),
+        p.EMPTY,
+    ),
+    rules=(
+        Rule(
+            name="tree",
+            when=All(
+                conditions=(
+                    AnyOf(
+                        conditions=(
+                            Compare(fact="source", operator=Operator.IS, values=("zillow", "web")),
+                            Compare(fact="zip", operator=Operator.PRESENT),
+                        )
+                    ),
+                    During(windows=p.ANN.schedule[:1], zone=ZoneInfo("Europe/Berlin")),
+                )
+            ),
+            pool_id=PoolId("german"),
+        ),
+    ),
+    bots=p.DIRECTORY.bots,
+    leads=(p.LEA, replace(p.LUC, assigned_agent_id=p.BOB.id)),
+    strikes=StrikePolicy(limit=5, rest_s=90.0),
+)
+
+
+async def test_what_was_applied_can_be_exported(store):
+    await store.apply(RICH)
+    assert await store.export() == RICH
+    assert await store.export(with_leads=False) == replace(RICH, leads=())
+    assert tuple(await store.apply(await store.export())) == ()
+
+
+async def test_a_plan_says_what_apply_would_change_and_changes_nothing(office):
+    before = await office.export()
+    planned = await office.plan(RICH)
+    assert await office.export() == before
+    assert tuple(await office.apply(RICH)) == tuple(change.line for change in planned)
+    assert await office.plan(RICH) == ()
+    kinds = {change.line: change.kind for change in planned}
+    assert kinds["agent cyd: removed"] is ChangeKind.REMOVED
+    assert kinds["pool german: added"] is ChangeKind.ADDED
+    assert kinds["strikes: limit 3 -> 5; rest_s 1800.0 -> 90.0"] is ChangeKind.CHANGED
+    assert kinds["lead luc: changed assigned_agent_id"] is ChangeKind.CHANGED
+
+
+async def test_a_plan_refuses_what_apply_refuses(office):
+    with pytest.raises(UnknownError, match="no pool 'sales'"):
+        await office.plan(replace(p.DIRECTORY, pools=()))
+
+
+async def test_ways_to_ring_read_well(store):
+    await store.apply(
+        replace(RICH, agents=(p.ANN, p.BOB), pools=(replace(p.EMPTY, id=PoolId("german")), p.EMPTY))
+    )
+    lines = await store.apply(RICH)
+    assert lines[0] == (
+        "agent ann: exceptions none -> 2026-12-24 12:00-24:00 closed (Christmas Eve), 2026-12-24 13:00-14:00 open;"
+        " tags none -> lang:de, sales; weight 1 -> 7; wrap_up_s 0.0 -> 45.5;"
+        " endpoint_order together -> in_order; endpoint_step_s 12.0 -> 9.0"
+    )
+    assert lines[1] == (
+        "pool german: name Nobody -> German; members none -> bob; tags none -> lang:de; order listed -> weight;"
+        " at_once 0 -> 2; step_s 10.0 -> 7.5; last_agent_first no -> yes; wrap_up_s none -> 20.0"
+    )
+
+
+async def test_conditions_read_well(store):
+    tree = RICH.rules[0]
+    flat = replace(tree, when=Compare(fact="source", operator=Operator.PREFIX, values=("z",)))
+    never = replace(tree, when=AnyOf())
+    said = []
+    for rule in (tree, flat, never, tree):
+        said += await store.apply(replace(RICH, rules=(rule,)))
+    in_words = "(source in (zillow, web) or zip present) and during Mon 09:00-12:00 Europe/Berlin"
+    assert said[-3:] == [
+        f"rule tree: when {in_words} -> source prefix (z)",
+        "rule tree: when source prefix (z) -> never",
+        f"rule tree: when never -> {in_words}",
+    ]

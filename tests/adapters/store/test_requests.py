@@ -42,7 +42,7 @@ async def test_a_transfer_is_stored_with_its_bot_lead_and_agent(office):
     assert tuple(await office.journal(row.id)) == (p.entry(1, p.asked(), at=p.NOW),)
 
 
-async def test_what_a_request_comes_to_at_once_is_stored_with_it(office):
+async def test_what_a_request_comes_to_at_once_is_stored_with_it(office, other_store):
     """One transaction: the facts are those it sees, and the first attempt is journalled with the request."""
     seen = []
     dialled = p.rung("t1-leg")
@@ -53,13 +53,11 @@ async def test_what_a_request_comes_to_at_once_is_stored_with_it(office):
         return Transition(transfer_id=row.id, entries=entries, legs=(dialled,))
 
     row = await office.open(TransferId("t1"), p.request(), p.asked(), p.NOW, first)
-    assert seen == [
-        (
-            row,
-            await office.routing_facts(row.bot, row.lead, p.ASSIGNED, p.NOW),
-            await office.routing_facts(row.bot, row.lead, p.GROUP, p.NOW),
-        )
-    ]
+    ((seen_row, assigned, group),) = seen
+    assert seen_row == row
+    assert [c.agent for c in assigned.candidates] == [p.ANN]
+    assert (await p.standing(other_store, p.ANN)).claimed_by == row.id
+    assert [c.agent for c in group.candidates] == [p.CYD, p.OFF, p.ANN]
     assert [entry.seq for entry in await office.journal(row.id)] == [1, 2]
     assert tuple(await office.legs(row.id)) == (dialled,)
 

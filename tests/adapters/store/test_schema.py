@@ -1,14 +1,25 @@
 import asyncio
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import select, text
 
-from callcontrol.adapters.sql import SchemaState, SchemaStatus, SqlStore, outbox, standings, status, upgrade
+from callcontrol.adapters.sql import (
+    SchemaState,
+    SchemaStatus,
+    SqlStore,
+    migrate,
+    outbox,
+    standings,
+    status,
+    upgrade,
+)
 from callcontrol.adapters.sql.engine import make_engine
 from callcontrol.adapters.sql.migrate import VERSION_TABLE
 from callcontrol.adapters.sql.schema import agent_standing, metadata
+from callcontrol.core.model import All, Pool, PoolId, Rule, StrikePolicy
 from callcontrol.ports import StoreError
 from tests.adapters.store import people as p
 
@@ -90,6 +101,56 @@ def test_an_upgrade_may_be_repeated(url):
 def test_an_older_schema_is_the_operators_to_upgrade():
     older = SchemaStatus(state=SchemaState.OLDER, found="0001", needed="0002")
     assert older.remedy == "run `callcontrol db upgrade`"
+
+
+def at_0001(url):
+    """A database as the first schema had it, with an office in it."""
+    engine = make_engine(url, 1)
+    try:
+        with engine.connect() as connection, connection.begin():
+            config = migrate._config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "0001")
+    finally:
+        engine.dispose()
+    run(
+        url,
+        "INSERT INTO agent (id, position, name, active, available, zone, phone)"
+        " VALUES ('ann', 1, 'Ann', true, false, 'America/Denver', '+15550199')",
+        "INSERT INTO agent_endpoint VALUES ('ann', 1, 'extension', '101', 'answer')",
+        "INSERT INTO schedule_window VALUES ('ann', 1, 0, 540, 1020)",
+        "INSERT INTO pool VALUES ('sales', 1, 'Sales')",
+        "INSERT INTO pool_member VALUES ('sales', 1, 'ann')",
+        """INSERT INTO rule VALUES (1, 'Colorado', '{"state"\\: ["CO", "WY"], "source"\\: ["Zillow"]}', 'sales')""",
+        "INSERT INTO rule VALUES (2, 'rest', '{}', 'sales')",
+    )
+
+
+async def test_an_older_schema_is_refused_by_the_daemon_and_upgraded_with_all_that_is_in_it(empty_url):
+    at_0001(empty_url)
+    found = status(empty_url)
+    assert (found.state, found.found, found.needed) == (SchemaState.OLDER, "0001", "0002")
+    assert await refusal(empty_url) == (
+        "the database has schema 0001, this program needs 0002: run `callcontrol db upgrade`"
+    )
+    assert status(empty_url).found == "0001"  # refused, and left as it was
+    assert upgrade(empty_url).state is SchemaState.CURRENT
+    store = SqlStore(empty_url)
+    await store.ensure_schema()
+    exported = await store.export()
+    (agent,) = exported.agents
+    assert (agent.name, agent.available, len(agent.schedule), len(agent.endpoints)) == ("Ann", False, 1, 1)
+    assert (agent.weight, agent.wrap_up_s, agent.tags, agent.exceptions) == (1, 0.0, frozenset(), ())
+    assert exported.pools == (Pool(id=PoolId("sales"), name="Sales", agent_ids=(agent.id,)),)
+    assert exported.rules == (
+        Rule(name="Colorado", when=p.where(state=("co", "wy"), source=("zillow",)), pool_id=PoolId("sales")),
+        Rule(name="rest", when=All(), pool_id=PoolId("sales")),
+    )
+    assert exported.strikes == StrikePolicy()
+    assert tuple(await store.apply(exported)) == ()
+    await store.apply(p.DIRECTORY)
+    assert await p.rings(store, await p.opened(store), now=p.NOW) == ["cyd"]  # Ann has switched herself off
+    await store.close()
 
 
 async def test_a_newer_schema_is_refused(empty_url):
