@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from callcontrol.core.model import Connected, ConnectedBy, LegFate
+from callcontrol.core.model import Connected, ConnectedBy, LegFate, Missed, MissedBecause
 from tests.lab import Answer, Busy, Dead, Forward, Lab, NotFound, Refuse, Ring, Unavailable, Voicemail
 from tests.lab.site import OWNER, Site
 
@@ -121,9 +121,10 @@ async def test_an_unregistered_phone_costs_no_time(company: Site, lab: Lab):
     call = await lab.call("lead")
     start = time.time()
     transfer = await company.asks(call, bot="solo")
-    await company.outcome(transfer)
+    row = await company.outcome(transfer)
     assert time.time() - start < 1.5
-    assert (await company.legs(transfer))["alice"].fate is LegFate.UNREACHABLE
+    assert row.outcome == Missed(because=MissedBecause.NO_ONE_AVAILABLE)
+    assert await company.legs(transfer) == {}
 
 
 async def test_nobody_then_a_voicemail_then_somebody_presses_1(company: Site, lab: Lab):
