@@ -27,12 +27,15 @@ from callcontrol.core.model import (
     Bot,
     BotId,
     ChannelId,
+    Compare,
+    Connected,
     Contact,
     Directory,
     Endpoint,
     EndpointKind,
     Lead,
     LeadId,
+    Operator,
     Pool,
     PoolId,
     Rule,
@@ -44,7 +47,8 @@ from callcontrol.switchboard import Switchboard
 
 START_OVER_S = 5.0
 FIRST_EVENT_S = 6.0  # after its own start
-GROUP = ("group1", "group2", "group3")
+GROUP_SIZE = 3
+READY_S = 20.0
 ALWAYS = tuple(Window(weekday=day, start_min=0, end_min=1440) for day in range(7))
 
 Taken = defaultdict[str, list[float]]
@@ -110,12 +114,29 @@ def _agent(name: str) -> Agent:
     )
 
 
+def _group(n: int) -> list[str]:
+    """Whom lead n's group has: an agent rings for one transfer at a time, so no two share one."""
+    return [f"group{n}-{mate}" for mate in range(GROUP_SIZE)]
+
+
 def _directory(count: int) -> Directory:
-    """Each lead has an agent of its own; behind them all stands one group."""
+    """Each lead has an agent; where that one will refuse, also a rule, a pool and a group of its own."""
+    refused = range(0, count, 2)
+    mates = [name for n in refused for name in _group(n)]
     return Directory(
-        agents=tuple(_agent(name) for name in (*(f"agent{n}" for n in range(count)), *GROUP)),
-        pools=(Pool(id=PoolId("group"), name="Group", agent_ids=tuple(map(AgentId, GROUP))),),
-        rules=(Rule(name="everyone", when={"bot": ("sami",)}, pool_id=PoolId("group")),),
+        agents=tuple(_agent(name) for name in (*(f"agent{n}" for n in range(count)), *mates)),
+        pools=tuple(
+            Pool(id=PoolId(f"pool{n}"), name=f"Pool {n}", agent_ids=tuple(map(AgentId, _group(n))))
+            for n in refused
+        ),
+        rules=tuple(
+            Rule(
+                name=f"group {n}",
+                when=Compare(fact="group", operator=Operator.IS, values=(str(n),)),
+                pool_id=PoolId(f"pool{n}"),
+            )
+            for n in refused
+        ),
         bots=(Bot(id=BotId("sami"), name="Sami", owner=Contact(name="Olive", phone="+15550199")),),
         leads=tuple(
             Lead(
@@ -123,6 +144,7 @@ def _directory(count: int) -> Directory:
                 name=f"Lea {n}",
                 phone=f"+1555{n:07d}",
                 assigned_agent_id=AgentId(f"agent{n}"),
+                fields={"group": str(n)},
             )
             for n in range(count)
         ),
@@ -130,9 +152,9 @@ def _directory(count: int) -> Directory:
 
 
 def _phones(count: int, spread_s: float) -> dict[str, Behaviour]:
-    """Half the agents answer; the others refuse, and the group rings, of whom one answers."""
+    """Half the agents answer; the others refuse, and their group rings, of whom one answers."""
     moments = random.Random(1)
-    phones = {GROUP[0]: Behaviour(does=Does.ANSWERS, after_s=1.0)}
+    phones = {_group(n)[0]: Behaviour(does=Does.ANSWERS, after_s=1.0) for n in range(0, count, 2)}
     for n in range(count):
         does = Does.ANSWERS if n % 2 else Does.REFUSES
         phones[f"agent{n}"] = Behaviour(does=does, after_s=FIRST_EVENT_S + moments.uniform(0, spread_s))
@@ -159,8 +181,11 @@ async def run(count: int, spread_s: float) -> Decisions:
         try:
             gc.collect()
             gc.freeze()  # as the daemon does when it starts
-            while not board.ready:
-                await asyncio.sleep(0.01)
+            async with asyncio.timeout(READY_S):
+                while not board.ready:
+                    if running.done():
+                        running.result()  # raises what ended it
+                    await asyncio.sleep(0.01)
             return await _converse(board, store, pbx, count)
         finally:
             running.cancel()
@@ -176,7 +201,7 @@ async def _converse(board: Switchboard, store: SqlStore, pbx: ObservedPbx, count
             tasks.append(bots.create_task(_bot(board, pbx, n)))
             await asyncio.sleep(START_OVER_S / count)
             most = max(most, board.live)
-    connected = sum([(await store.transfer(task.result())).outcome is not None for task in tasks])
+    connected = sum([isinstance((await store.transfer(task.result())).outcome, Connected) for task in tasks])
     return Decisions(pbx.taken, most, connected)
 
 

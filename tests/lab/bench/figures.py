@@ -28,7 +28,8 @@ DECISIONS_ABOUT = """\
 The switchboard, the state machine, SQLite on disk and the system's clock on the simulated switch, in one process, from
 an event's report to the order that follows from it. Every order waits for its journal entry's fsync; "the group rings"
 also asks the database whom. Half of the transfers are answered by the assigned agent, in the others that one refuses
-and a group of three rings, of whom one answers; the bot then hands off."""
+and a group of three, found by a rule of the lead's own, rings, of whom one answers; the bot then hands off. Connected
+transfers of all are in the heading: one that was not would show here."""
 
 
 def _of(trials: Sequence[Trial], way: str, what: str) -> list[float]:
@@ -171,7 +172,7 @@ def decisions(found: Decisions, spread_s: float) -> Sheet:
         for name, values in (*found.taken.items(), ("all", everything))
     ]
     return Sheet(
-        title=f"Decisions alone, {found.in_flight} transfers in flight",
+        title=f"Decisions alone, {found.in_flight} transfers in flight, {found.connected} connected",
         about=f"{DECISIONS_ABOUT} The first events are spread over {spread_s:g} s.",
         headings=("decision", "n", "p50", "p95", "p99"),
         rows=tuple(rows),
