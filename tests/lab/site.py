@@ -276,8 +276,10 @@ class Site:
         answer.raise_for_status()
 
     async def everyone_available(self) -> None:
+        """Switched on, and rested from whatever calls they missed in an earlier test."""
         for name in parties.PHONES:
             await self.available(name, yes=True)
+            (await self.http.delete(f"/v1/agents/{name}/rest")).raise_for_status()
 
     def texts_of(self, transfer: TransferId) -> list[dict[str, Any]]:
         return [text for text in self.texts() if text["transfer"] == transfer]
