@@ -20,6 +20,7 @@ from callcontrol.narration import Narration, Told
 from callcontrol.ports import (
     AgentAsked,
     ChannelBusyError,
+    ChannelUnknownError,
     Clock,
     HandoffDone,
     KeyReusedError,
@@ -42,6 +43,8 @@ log = structlog.get_logger(__name__)
 
 PUBLISH_EVERY_S = 60.0
 STORE_RETRY_S = 2.0
+LOOK_AGAIN_AFTER_S = 2.0
+LOOKS_AGAIN = 10
 SUMMARY_LIMIT = 2000  # characters
 
 
@@ -141,6 +144,7 @@ class Switchboard:
         try:
             found = await self._ports.store.prepare(request)
             if isinstance(found, TransferRow):
+                await self._adopt(found)
                 return found
             if not self.ready:
                 raise PortError("no link to the switch yet", retryable=True)
@@ -158,14 +162,49 @@ class Switchboard:
         first = FirstTurn(asked, self._ports.clock.now(), self._ports.pbx.line)
         try:
             row = await self._ports.store.open(transfer_id, request, first.asked, first.now, first)
-        except BaseException:
+        except BaseException as error:
             self._drop(conductor)
+            if isinstance(error, PortError) and error.retryable:
+                self._spawn(self._look_again(transfer_id))
             raise
         conductor.begin(row, first)
         self._start(conductor)
         await asyncio.sleep(0)  # the phones' orders leave before the answer is written
         log.info("transfer started", transfer=transfer_id, bot=row.bot.id, bot_leg=call.bot is not None)
         return row
+
+    async def _look_again(self, transfer_id: TransferId) -> None:
+        """The database did not answer in time: it may have stored the transfer all the same."""
+        for _ in range(LOOKS_AGAIN):
+            await self._ports.clock.sleep(LOOK_AGAIN_AFTER_S)
+            try:
+                await self._adopt(await self._ports.store.transfer(transfer_id))
+            except UnknownError:
+                continue
+            except PortError as error:
+                log.warning("a transfer may be stored that nobody conducts", error=str(error))
+            else:
+                return
+
+    async def _adopt(self, row: TransferRow) -> None:
+        """Take up a stored transfer that nobody conducts; its phones were never rung."""
+        if row.closed or row.id in self._conductors or not self.ready:
+            return
+        entries = await self._ports.store.journal(row.id)
+        try:
+            await self._ports.pbx.locate(row.call.lead)
+            parties = [party for party in (row.call.lead, row.call.bot) if party is not None]
+        except ChannelUnknownError:
+            parties = []
+        if row.id in self._conductors or row.call.lead in self._by_channel:
+            return
+        conductor = self._new_conductor(row.id, row.call)
+        self._ports.pbx.watch(row.id, row.call)
+        conductor.resume(row, entries)
+        alive = {party: e.Alive(doing=e.Doing.ANSWERED) for party in parties}
+        conductor.post(e.LinkRestored(survey=e.Survey(pbx_started=row.call.pbx_started, alive=alive)))
+        self._start(conductor)
+        log.warning("a transfer was stored that nobody conducted, it goes on", transfer=row.id)
 
     async def cancel(self, transfer_id: TransferId, *, follow_up: bool) -> bool:
         """Call a transfer off. False where it is too late. Raises UnknownError."""

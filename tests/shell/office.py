@@ -115,6 +115,12 @@ class Office:
         while not self.switchboard.ready:
             await asyncio.sleep(0.001)
 
+    async def until_live(self) -> None:
+        """Until somebody conducts a transfer; the database is asked in a thread."""
+        async with asyncio.timeout(5):
+            while not self.switchboard.live:
+                await asyncio.sleep(0.001)
+
     async def dies(self) -> None:
         """The daemon is gone: no event reaches anyone."""
         self.running.cancel()
@@ -161,9 +167,14 @@ class Office:
 
 @asynccontextmanager
 async def office(
-    tmp_path: Path, *, speech: Speech | None = None, people: Directory | None = None, **phones: Behaviour
+    tmp_path: Path,
+    *,
+    speech: Speech | None = None,
+    people: Directory | None = None,
+    store_class: type[SqlStore] = SqlStore,
+    **phones: Behaviour,
 ) -> AsyncIterator[Office]:
-    store = SqlStore(f"sqlite:///{tmp_path / 'office.db'}")
+    store = store_class(f"sqlite:///{tmp_path / 'office.db'}")
     await store.ensure_schema()
     await store.apply(people or directory())
     clock = VirtualClock()

@@ -4,8 +4,9 @@ import pytest
 
 from callcontrol.adapters.simulated import Behaviour
 from callcontrol.adapters.simulated.pbx import Does
+from callcontrol.adapters.sql import SqlStore
 from callcontrol.core.model import Connected, LegFate, Missed, MissedBecause
-from callcontrol.ports import KeyReusedError
+from callcontrol.ports import KeyReusedError, StoreError, TransferRow
 from tests.shell.office import Office, directory, office
 
 RINGS_LONG = Behaviour(does=Does.ANSWERS, after_s=10.0)
@@ -119,4 +120,44 @@ async def test_legs_left_over_from_a_finished_transfer_are_hung_up(tmp_path):
         at.pbx.regains_link()
         await at.passes(0.1)
         assert [c for c in at.pbx.channels.values() if c.leg is not None] == []
+        assert at.switchboard.live == 0
+
+
+class Late(SqlStore):
+    """Stores the transfer, and the answer comes too late."""
+
+    async def open(self, *arguments, **more) -> TransferRow:
+        await super().open(*arguments, **more)
+        raise StoreError("no answer for 5 s", retryable=True)
+
+
+@pytest.mark.parametrize("asked_again", [False, True])
+async def test_a_transfer_stored_after_all_is_not_left_alone(tmp_path, asked_again):
+    async with office(tmp_path, store_class=Late, bob=STAYS) as at:
+        call = at.pbx.call()
+        with pytest.raises(StoreError):
+            await at.asks(call, key="k")
+        if asked_again:
+            await at.asks(call, key="k")
+        await at.passes(2.1)
+        await at.until_live()
+        await at.passes(4)
+        (row,) = await at.store.transfers(10)
+        assert at.verbs("ring") == ["ring bob", "ring carol"]
+        await at.switchboard.handoff_finished(row.id)
+        await at.passes(1)
+        assert isinstance((await at.row(row.id)).outcome, Connected)
+
+
+async def test_a_transfer_stored_after_all_whose_lead_is_gone_is_missed(tmp_path):
+    async with office(tmp_path, store_class=Late) as at:
+        call = at.pbx.call()
+        with pytest.raises(StoreError):
+            await at.asks(call)
+        at.pbx.hangs_up(call.lead)
+        await at.passes(2.1)
+        await at.until_live()
+        await at.passes(4)
+        (row,) = await at.store.transfers(10)
+        assert row.outcome == Missed(because=MissedBecause.LEAD_HUNG_UP)
         assert at.switchboard.live == 0
