@@ -1,0 +1,152 @@
+"""The database."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from callcontrol.core.events import AttemptResolved, TransferRequested
+from callcontrol.core.model import (
+    Agent,
+    AgentId,
+    Bot,
+    BotId,
+    Candidate,
+    Directory,
+    Lead,
+    LeadId,
+    LegRecord,
+    TransferId,
+)
+from callcontrol.ports.records import (
+    Decide,
+    Entry,
+    FactsOf,
+    First,
+    NewLead,
+    Request,
+    Task,
+    Text,
+    TextStatus,
+    TransferRow,
+    Transition,
+)
+from callcontrol.ports.switch import (
+    Finding,
+)
+
+T = TypeVar("T")
+
+
+class Store(Protocol):
+    """The database. Each method is one transaction, run to its end even if the caller is cancelled.
+    All raise StoreError where the database is away.
+    """
+
+    async def check(self) -> Sequence[Finding]: ...
+
+    async def ping(self) -> None: ...
+
+    async def apply(self, directory: Directory) -> Sequence[str]:
+        """Make agents, pools, rules and bots what `directory` says; each change as a line for people.
+
+        An agent's own toggle is kept. Leads are added or updated, never removed.
+        """
+        ...
+
+    async def bots(self) -> Sequence[Bot]: ...
+
+    async def agents(self) -> Sequence[Agent]: ...
+
+    async def set_available(self, agent_id: AgentId, *, available: bool) -> None:
+        """Raises UnknownError."""
+        ...
+
+    async def prepare(self, request: Request) -> TransferRow | Bot:
+        """The transfer that the key already belongs to, or else the request's bot.
+
+        Raises UnknownError for an unknown bot or lead id, KeyReusedError where the key came with
+        another bot, lead or channel.
+        """
+        ...
+
+    async def open(
+        self,
+        transfer_id: TransferId,
+        request: Request,
+        asked: TransferRequested,
+        now: datetime,
+        first: First | None = None,
+    ) -> TransferRow:
+        """Store a new transfer with what `first` writes of it, or else with `asked` as its only entry.
+
+        `first` is called within the transaction, from any thread, and again where that is tried again.
+        Raises UnknownError, ChannelBusyError, and KeyReusedError where a concurrent request has
+        just used the key.
+        """
+        ...
+
+    async def resolve(self, row: TransferRow, decide: Decide, now: datetime) -> AttemptResolved:
+        """Have `decide` choose by the facts of now, and reserve the agents it rings for the transfer.
+
+        One transaction; `decide` is called from any thread, and again where that is tried again.
+        """
+        ...
+
+    async def consult(
+        self, bot_id: BotId, lead: LeadId | NewLead, look: Callable[[Bot, Lead, FactsOf], T], now: datetime
+    ) -> T:
+        """Look at the facts of `now`, changing nothing. Raises UnknownError."""
+        ...
+
+    async def candidates(self, now: datetime) -> Sequence[Candidate]:
+        """Every agent of the directory with their standing."""
+        ...
+
+    async def agent_at(self, address: str, now: datetime) -> Candidate:
+        """Whose extension that is. Raises UnknownError."""
+        ...
+
+    async def rest(self, agent_id: AgentId, until: datetime | None, why: str) -> None:
+        """Let an agent rest, or return (no `until`), strikes forgotten. Raises UnknownError."""
+        ...
+
+    async def history(self, bot_id: BotId, since: datetime) -> Sequence[float | None]:
+        """For each decided transfer of the bot: seconds from the request to being joined, or a miss.
+
+        Transfers that the bot called off, or whose lead hung up, are left out: nobody failed them.
+        """
+        ...
+
+    async def hold(self, hold_id: str, agent_ids: Sequence[AgentId], until: datetime) -> Sequence[AgentId]:
+        """Reserve agents for a transfer that is about to be asked for; those that were free."""
+        ...
+
+    async def record(self, transition: Transition) -> None:
+        """Append to the journal, with everything that goes with it. Safe to repeat."""
+        ...
+
+    async def unclosed(self) -> Sequence[tuple[TransferRow, tuple[Entry, ...]]]: ...
+
+    async def transfer(self, transfer_id: TransferId) -> TransferRow:
+        """Raises UnknownError."""
+        ...
+
+    async def transfers(self, limit: int) -> Sequence[TransferRow]: ...
+
+    async def journal(self, transfer_id: TransferId) -> tuple[Entry, ...]: ...
+
+    async def legs(self, transfer_id: TransferId) -> Sequence[LegRecord]: ...
+
+    async def texts(self, transfer_id: TransferId) -> Sequence[TextStatus]: ...
+
+    async def tasks(self, limit: int) -> Sequence[Task]: ...
+
+    async def claim_texts(self, limit: int, now: datetime, lease_s: float) -> Sequence[Text]: ...
+
+    async def text_sent(self, text: Text, now: datetime) -> None: ...
+
+    async def text_failed(self, text: Text, now: datetime, why: str, *, retry_in_s: float | None) -> None:
+        """No `retry_in_s`: parked for a person."""
+        ...
+
+    async def close(self) -> None: ...
