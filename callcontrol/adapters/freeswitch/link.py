@@ -237,7 +237,7 @@ class EslLink:
         self._hub.call(self._session.order, _Command(text, answered))
         try:
             async with asyncio.timeout(timeout_s or self._settings.command_timeout_s):
-                said = (await answered).strip()
+                said: str = (await answered).strip()
         except TimeoutError:
             raise SilenceError(name) from None
         finally:
