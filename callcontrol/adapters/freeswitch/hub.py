@@ -3,12 +3,15 @@
 Nothing is monkey-patched. What runs in here never blocks but in gevent's own calls.
 """
 
+import atexit
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import gevent
 import gevent.event
+
+STOP_WITHIN_S = 2.0
 
 
 class HubThread:
@@ -20,10 +23,18 @@ class HubThread:
 
     def _main(self) -> None:
         self._hub = gevent.get_hub()
+        self._end = gevent.event.Event()
         alive = self._hub.loop.async_()
         alive.start(lambda: None)  # a loop without a watcher would end
         self._ready.set()
-        gevent.event.Event().wait()
+        self._end.wait()
+        alive.close()
+        self._hub.destroy(destroy_loop=True)
+
+    def stop(self) -> None:
+        """Before the interpreter takes itself down under a loop that still runs, which crashes the process."""
+        self.call(self._end.set)
+        self._thread.join(STOP_WITHIN_S)
 
     def call(self, function: Callable[..., object], *args: Any) -> None:
         """From any thread. `function` runs in the hub itself and must not wait for anything."""
@@ -42,4 +53,5 @@ def the_hub() -> HubThread:
     with _lock:
         if not _the_hub:
             _the_hub.append(HubThread())
+            atexit.register(_the_hub[0].stop)
         return _the_hub[0]

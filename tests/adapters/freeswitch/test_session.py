@@ -268,7 +268,7 @@ async def test_a_ring_order_says_this_and_nothing_else(freeswitch: ScriptedFrees
     await daemon.pbx.ring(order("Lena Müller-O'Hara Jr.", by=AcceptBy.KEY))
     assert bytes(freeswitch.wire[before:]).decode() == (
         f"bgapi originate {{origination_uuid={LEG},originate_timeout=38,ignore_early_media=true,"
-        "outbound_redirect_fatal=true,origination_caller_id_name='Lena Müller-O’Hara Jr.',"
+        "outbound_redirect_fatal=true,origination_caller_id_name='Lena Müller-O\u2019Hara Jr.',"
         "origination_caller_id_number=+4930123456,CALLCONTROL_TRANSFER=t-1,CALLCONTROL_ACCEPT_S=23}"
         f"user/alice key XML callcontrol-leg\nJob-UUID: {LEG}\n\n"
     )
