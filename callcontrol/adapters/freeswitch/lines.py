@@ -1,0 +1,99 @@
+"""What the phones are doing: which users are registered, and the calls of each, as the switch tells them."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from callcontrol.adapters.freeswitch.frames import Event
+from callcontrol.adapters.freeswitch.ledger import RINGING, UP
+from callcontrol.adapters.freeswitch.settings import FreeswitchSettings
+from callcontrol.core.model import Endpoint, EndpointKind, LineState
+
+_ADDRESS = "{address}"
+_REGISTERED = re.compile(r"user/([^@%/]+)(?:@.*)?|sofia/[^/]+/([^@%/]+)%.*")  # dialled where it is registered
+
+
+class Lines:
+    def __init__(self, settings: FreeswitchSettings) -> None:
+        self._before, self._after, self._told = "", "", False
+        if _ADDRESS in (name := _user(settings.extension_dial)):
+            self._before, _, self._after = name.partition(_ADDRESS)
+            self._told = True
+        self._registered: dict[str, set[str]] = defaultdict(set)  # user -> the call ids of its registrations
+        self._calls: dict[str, dict[str, LineState]] = defaultdict(dict)  # user -> channel -> what it does
+
+    def state(self, endpoint: Endpoint) -> LineState:
+        user = self._user_of(endpoint)
+        if not user:
+            return LineState.UNKNOWN
+        calls = self._calls.get(user, {}).values()
+        if LineState.IN_USE in calls:
+            return LineState.IN_USE
+        if LineState.RINGING in calls:
+            return LineState.RINGING
+        return LineState.NOT_IN_USE if self._registered.get(user) else LineState.UNREGISTERED
+
+    def _user_of(self, endpoint: Endpoint) -> str:
+        """Empty where the switch has no user of which the state says anything."""
+        if endpoint.kind is EndpointKind.EXTENSION and self._told:
+            return f"{self._before}{endpoint.address}{self._after}"
+        return _user(endpoint.address) if endpoint.kind is EndpointKind.DIAL else ""
+
+    def address_of(self, user: str) -> str:
+        """The directory's extension for a user of the switch; its own name where the dial template has no say."""
+        ours = self._told and user.startswith(self._before) and user.endswith(self._after)
+        if ours and len(user) > len(self._before) + len(self._after):
+            return user[len(self._before) : len(user) - len(self._after)]
+        return user
+
+    def registered(self, user: str) -> bool:
+        return bool(self._registered.get(user))
+
+    # --- what the switch tells
+
+    def begin(
+        self, registrations: Iterable[Mapping[str, str]], channels: Iterable[Mapping[str, str]]
+    ) -> None:
+        """What `show` lists: all that holds now."""
+        self._registered.clear()
+        self._calls.clear()
+        for row in registrations:
+            self._registered[row.get("reg_user", "")].add(row.get("token", ""))
+        for row in channels:
+            inbound = row.get("direction") == "inbound"
+            self._call(
+                row.get("presence_id", ""), row.get("uuid", ""), row.get("callstate", ""), inbound=inbound
+            )
+
+    def take(self, event: Event) -> None:
+        match event.get("Event-Subclass", event.get("Event-Name")):
+            case "CHANNEL_CALLSTATE":
+                inbound = event.get("Call-Direction") == "inbound"
+                user, channel = event.get("Channel-Presence-ID", ""), event.get("Unique-ID", "")
+                self._call(user, channel, event.get("Channel-Call-State", ""), inbound=inbound)
+            case "sofia::register":
+                self._registered[event.get("username") or event.get("from-user", "")].add(
+                    event.get("call-id", "")
+                )
+            case "sofia::unregister" | "sofia::expire":
+                user = event.get("user") or event.get("username") or event.get("from-user", "")
+                self._registered[user].discard(event.get("call-id", ""))
+
+    def _call(self, presence_id: str, channel: str, state: str, *, inbound: bool) -> None:
+        user = presence_id.partition("@")[0]
+        if not user:
+            return
+        calls = self._calls[user]
+        if state in UP or (inbound and state in RINGING):
+            calls[channel] = LineState.IN_USE
+        elif state in RINGING:
+            calls[channel] = LineState.RINGING
+        elif state == "HANGUP":
+            calls.pop(channel, None)
+            if not calls:
+                del self._calls[user]
+
+
+def _user(dial: str) -> str:
+    found = _REGISTERED.fullmatch(dial)
+    return (found[1] or found[2]) if found is not None else ""

@@ -1,0 +1,146 @@
+"""Keeps one ESL session after another: log in, survey, report, until it is lost; then again."""
+
+import asyncio
+import json
+import random
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from callcontrol.adapters.freeswitch.frames import Event
+from callcontrol.adapters.freeswitch.ledger import EVENTS, Ledger, Row
+from callcontrol.adapters.freeswitch.lines import Lines
+from callcontrol.adapters.freeswitch.link import EslLink, LoginError, RefusedError
+from callcontrol.adapters.freeswitch.settings import FreeswitchSettings
+from callcontrol.core.events import Survey
+from callcontrol.core.model import ChannelId
+from callcontrol.ports import LinkDown, LinkUp, PortError, Report
+
+log = structlog.get_logger(__name__)
+
+LISTING_TIMEOUT_S = 15.0
+
+
+class Supervisor:
+    """`run` it as a task. Events reach `on_event` in the order of the wire, from a survey on."""
+
+    def __init__(
+        self,
+        settings: FreeswitchSettings,
+        ledger: Ledger,
+        lines: Lines,
+        on_event: Callable[[Event], None],
+    ) -> None:
+        self.pbx_started = ""
+        self._settings = settings
+        self._ledger = ledger
+        self._lines = lines
+        self._on_event = on_event
+        self._link: EslLink | None = None  # only while events may flow
+        self._early: list[Event] = []
+
+    @property
+    def linked(self) -> bool:
+        return self._link is not None and not self._link.lost.done()
+
+    @property
+    def _standing(self) -> EslLink:
+        if self._link is None:
+            raise PortError("no link to the switch", retryable=True)
+        return self._link
+
+    async def api(self, *words: str) -> str:
+        """Raises PortError."""
+        return await self._standing.api(*words)
+
+    async def bgapi(self, job_id: str, *words: str) -> None:
+        await self._standing.bgapi(job_id, *words)
+
+    async def send_event(self, name: str, headers: Mapping[str, str]) -> None:
+        await self._standing.send_event(name, headers)
+
+    async def show(self, what: str) -> list[Row]:
+        return await _show(self._standing, what)
+
+    async def run(self, report: Callable[[Report], None]) -> None:
+        """For ever. A switch that comes back within seconds is found again within two."""
+        retry_s = self._settings.first_retry_s
+        while True:
+            try:
+                await self._one_session(report)
+                retry_s = wait_s = self._settings.first_retry_s
+            except LoginError as error:
+                wait_s = self._settings.login_retry_s
+                log.error("ESL login refused: compare user and secret with the switch's", said=error.args[0])
+            except RefusedError as error:
+                wait_s = self._settings.login_retry_s
+                log.error("a right is missing on the event socket: see `callcontrol check`", error=str(error))
+            except PortError as error:
+                wait_s = retry_s
+                log.warning("no link to the switch yet", error=str(error))
+            await asyncio.sleep(wait_s * random.uniform(0.75, 1.25))  # noqa: S311 - only jitter
+            retry_s = min(retry_s * 2, self._settings.last_retry_s)
+
+    async def _one_session(self, report: Callable[[Report], None]) -> None:
+        """Returns when a session that had been up is lost. Raises PortError where none came up."""
+        self._early = []
+        link = EslLink(self._settings, self._take)
+        try:
+            await link.open(EVENTS)
+            survey = await self._survey(link)
+            self._link = link
+            log.info("linked to the switch", pbx_started=survey.pbx_started)
+            report(LinkUp(survey=survey))
+            for event in self._early:
+                self._on_event(event)
+            self._early = []
+            why = await asyncio.shield(link.lost)
+            log.warning("link to the switch lost", why=why)
+            self._link = None
+            report(LinkDown(why=why))
+        finally:
+            self._link = None
+            await link.close()
+
+    async def _survey(self, link: EslLink) -> Survey:
+        self.pbx_started = await link.api("global_getvar", "core_uuid")
+        registrations = await _show(link, "registrations")
+        rows = await _show(link, "channels")
+        pairs = await _show(link, "bridged_calls")
+        listed = {row.get("uuid") for row in rows}
+        for channel in self._ledger.tracked:
+            if channel not in listed and (late := await _not_listed_yet(link, channel)) is not None:
+                rows.append(late)
+        self._lines.begin(registrations, rows)
+        for event in self._early:
+            self._lines.take(event)
+        return self._ledger.survey(self.pbx_started, rows, pairs)
+
+    def _take(self, event: Event) -> None:
+        """Before the survey is in, an event waits: the survey may be older or younger."""
+        self._lines.take(event)
+        if self._link is not None:
+            self._on_event(event)
+        else:
+            self._early.append(event)
+
+
+async def _show(link: EslLink, what: str) -> list[Row]:
+    said = await link.api("show", what, "as", "json", timeout_s=LISTING_TIMEOUT_S)
+    try:
+        rows = json.loads(said).get("rows", [])
+    except (ValueError, AttributeError):
+        raise PortError(f"the switch does not list its {what}", retryable=True) from None
+    return [row for row in rows if isinstance(row, dict)]
+
+
+async def _not_listed_yet(link: EslLink, channel: ChannelId) -> Row | None:
+    """The switch lists from a database that is a moment behind. What is about to be taken for gone is asked for."""
+    if await link.api("uuid_exists", channel) != "true":
+        return None
+    try:
+        names = {"context": "context", "dest": "destination_number", "answered": "answer_epoch"}
+        row = {key: await link.api("uuid_getvar", channel, name) for key, name in names.items()}
+    except RefusedError:
+        return None
+    return {**row, "uuid": channel, "callstate": "ACTIVE" if row["answered"].strip("0_undef") else "RINGING"}
