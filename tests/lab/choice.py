@@ -14,6 +14,7 @@ from tests.lab.server import LabError
 from tests.lab.switch import PbxKind, Switch
 from tests.lab.watch import Watch
 
+
 def pbx_wanted() -> PbxKind:
     """As PBX in the environment says, else an Asterisk."""
     named = os.environ.get("PBX") or "asterisk"

@@ -39,7 +39,7 @@ class Instance(Server):
 
     @property
     def link(self) -> Link:
-        return Link(host=self.ami_host, port=self.ami_port, secret=self.ami_secret)
+        return Link(host=self.ami_host, port=self.ami_port, user=self.ami_user, secret=self.ami_secret)
 
     @property
     def log_file(self) -> Path:

@@ -27,6 +27,7 @@ class Link:
 
     host: str
     port: int
+    user: str
     secret: str
 
 

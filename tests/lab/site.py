@@ -108,6 +108,7 @@ class Site:
             self.lab.switch.kind: {
                 "host": self.lab.switch.link.host,
                 "port": self.link_port,
+                "username": self.lab.switch.link.user,
                 "secret": self.lab.switch.link.secret,
                 "dial": {"number": self.lab.switch.outside},
                 "alert_info": "<http://127.0.0.1/warm-transfer>;info=warm-transfer",

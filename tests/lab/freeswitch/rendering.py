@@ -1,9 +1,11 @@
 """What a FreeSWITCH's configuration needs to know of the lab and of the checkout."""
 
+import shutil
+
 from tests.lab import parties
 from tests.lab.appbots import AppBots
 from tests.lab.freeswitch.server import FreeSwitchServer
-from tests.lab.rendering import CHECKOUT, dids
+from tests.lab.rendering import CHECKOUT, SOUNDS, dids
 from tests.lab.server import HOST
 
 SHIPPED = CHECKOUT / "dialplan" / "freeswitch"
@@ -27,11 +29,22 @@ def render_pbx(pbx: FreeSwitchServer, world_port: int, app_bots: AppBots, phone_
             "BENCH_QUEUES": "\n".join(_queue(name) for name in queues),
             "BENCH_AGENTS": "\n".join(_agent(name) for name in phones),
             "BENCH_TIERS": "\n".join(_tier(queue, name) for queue, names in queues.items() for name in names),
-            "CODES": "",
-            "ASK": "",
-            "BENCH_ASK": "",
         }
     )
+    _follow_the_installation_page(pbx)
+
+
+def _follow_the_installation_page(pbx: FreeSwitchServer) -> None:
+    """Copy what dialplan/README.md says to copy."""
+    for name, folder in (
+        ("callcontrol.xml", "dialplan"),
+        ("callcontrol-user.xml", "directory"),
+        ("event_socket.conf.xml", "autoload_configs"),
+    ):
+        shutil.copy(SHIPPED / name, pbx.conf / folder)
+    socket_conf = pbx.conf / "autoload_configs" / "event_socket.conf.xml"
+    socket_conf.write_text(socket_conf.read_text().replace('"8021"', f'"{pbx.link.port}"'))
+    (pbx.sounds / "callcontrol").symlink_to(SOUNDS)
 
 
 def _desk_phone(name: str, secret: str) -> str:

@@ -31,6 +31,7 @@ class FreeSwitchServer(Server):
         self.esl = Esl(name)
         self._esl_port = free_port(socket.SOCK_STREAM)
         self._secret = secrets.token_hex(16)
+        self._lab_secret = secrets.token_hex(16)
         self._installation = installation
 
     @property
@@ -39,7 +40,7 @@ class FreeSwitchServer(Server):
 
     @property
     def link(self) -> Link:
-        return Link(host=HOST, port=self._esl_port, secret=self._secret)
+        return Link(host=HOST, port=self._esl_port, user="callcontrol@callcontrol", secret=self._secret)
 
     @property
     def conf(self) -> Path:
@@ -57,8 +58,8 @@ class FreeSwitchServer(Server):
             "RUN": str(self.dir),
             "PHONES_PORT": str(self.sip_port),
             "TRUNK_PORT": str(self.trunk_port),
-            "ESL_PORT": str(self._esl_port),
             "ESL_SECRET": self._secret,
+            "LAB_SECRET": self._lab_secret,
             "RTP_START": str(self.rtp.first),
             "RTP_END": str(self.rtp.last - 1),
             **settings,
@@ -97,7 +98,7 @@ class FreeSwitchServer(Server):
         return False
 
     async def _ready(self) -> bool:
-        await self.esl.connect(HOST, self._esl_port, self._secret)
+        await self.esl.connect(HOST, self._esl_port, self._lab_secret)
         if " is ready" not in await self.esl.api("status"):
             return False
         if (await self.esl.api("sofia status")).count("RUNNING") < PROFILES:

@@ -192,4 +192,4 @@ class FreeSwitch(Switch):
         await self.pbx.esl.api(f"global_setvar {name}={value}")
 
     async def fallbacks(self, bot: str) -> str:
-        return await self.pbx.esl.api(f"db select/callcontrol/fallback-{bot}")
+        return await self.pbx.esl.api(f"global_getvar callcontrol_fallback_{bot}")
