@@ -20,7 +20,8 @@ _ENDED_BY = {
     "NO_USER_RESPONSE": EndedBy.NO_ANSWER,  # SIP 480
     "PROGRESS_TIMEOUT": EndedBy.NO_ANSWER,
     "RECOVERY_ON_TIMER_EXPIRE": EndedBy.NO_ANSWER,  # SIP 408
-    "REDIRECTION_TO_NEW_DESTINATION": EndedBy.FORWARDED,  # SIP 302, which is not followed
+    "REDIRECTION_TO_NEW_DESTINATION": EndedBy.FORWARDED,
+    "REQUESTED_CHAN_UNAVAIL": EndedBy.FORWARDED,  # SIP 302, where outbound_redirect_fatal is set
 }
 
 

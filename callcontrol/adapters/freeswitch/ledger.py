@@ -39,8 +39,6 @@ _DOING = {
     "brief-*": e.Doing.ACCEPTED,
     "join": e.Doing.ACCEPTED,
     "briefed": e.Doing.BRIEFED,
-    "brief-": e.Doing.BRIEFED,
-    "brief-#": e.Doing.BRIEFED,
 }
 _OVERHEARS = ("three_way", "eavesdrop")  # the application, and the function of its media bug
 
@@ -75,6 +73,10 @@ class CallTrack:
 class Announcement:
     transfer_id: TransferId
     file: str
+    agent: ChannelId | None
+
+    def heard_by(self, lead: ChannelId) -> list[ChannelId]:
+        return [lead] if self.agent is None else [lead, self.agent]
 
 
 class Ledger:
@@ -116,11 +118,11 @@ class Ledger:
                 self._seed(leg, alive)
         return self.legs[leg.id]
 
-    def unheard(self) -> list[tuple[ChannelId, str]]:
-        """The announcements whose agent is gone, no longer known from now on: each lead, and the file."""
+    def unheard(self) -> list[tuple[ChannelId, Announcement]]:
+        """The announcements whose agent is gone, by lead; no longer known from now on."""
         heard = {leg.transfer_id for leg in self.legs.values() if leg.joined}
         gone = [lead for lead, told in self.announcing.items() if told.transfer_id not in heard]
-        return [(lead, self.announcing.pop(lead).file) for lead in gone]
+        return [(lead, self.announcing.pop(lead)) for lead in gone]
 
     def connected(self, channel: ChannelId, *, handoff_over: bool) -> CallTrack | None:
         """The call that this channel is part of, where from now on it is an agent's."""

@@ -237,19 +237,30 @@ class FreeswitchPbx:
             )
 
     async def announce(self, transfer_id: TransferId, lead: ChannelId, sounds: Sequence[Path]) -> None:
+        """Laid over what lead and agent hear, each for itself: their bridge is not touched."""
         files = [_sound(sound) for sound in sounds]
         file = files[0] if len(files) == 1 else f"file_string://{'!'.join(files)}"
-        self._ledger.announcing[lead] = Announcement(transfer_id, file)
+        call = self._ledger.calls.get(transfer_id)
+        told = Announcement(transfer_id, file, agent=None if call is None else call.joined)
+        self._ledger.announcing[lead] = told
         try:
-            await self._channels.order("uuid_displace", lead, "start", file, "0", "mrwf")
-        except PortError:
+            await asyncio.gather(*(self._displace(channel, "start", file) for channel in told.heard_by(lead)))
+        except PortError as error:
             self._ledger.announcing.pop(lead, None)
-            raise
+            if not isinstance(error, RefusedError):
+                raise
+            log.error("an announcement can't be played", said=error.said)
+            self._tell(HandoffDone(channel=lead))
+
+    async def _displace(self, channel: ChannelId, verb: str, file: str) -> None:
+        await self._channels.order(
+            "uuid_displace", channel, verb, file, *(("0", "mux") if verb == "start" else ())
+        )
 
     def _silence_announcements(self) -> None:
         """An agent has left: what was being said to him stops, and is not reported as said."""
-        for lead, file in self._ledger.unheard():
-            self._spawn(self._channels.order("uuid_displace", lead, "stop", file))
+        for lead, told in self._ledger.unheard():
+            self._spawn(self._displace(lead, "stop", told.file))
 
     async def release_bot(self, channel: ChannelId) -> None:
         """The lead is bridged with the agent, who until then was the third in its call with the bot."""
