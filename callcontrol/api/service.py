@@ -43,10 +43,10 @@ class Service:
     keep_alive_s: float = 15.0
 
 
-def _service(request: HttpRequest) -> Service:
+def service_of(request: HttpRequest) -> Service:
     service = request.app.state.service
     assert isinstance(service, Service)  # noqa: S101 - create_api put it there
     return service
 
 
-Served = Annotated[Service, Depends(_service)]
+Served = Annotated[Service, Depends(service_of)]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from callcontrol.adapters.asterisk import AsteriskPbx, AsteriskSettings
+from callcontrol.adapters.freeswitch import FreeswitchPbx, FreeswitchSettings
 from callcontrol.adapters.simulated import SimulatedPbx
 from callcontrol.adapters.sms.file import FileGateway
 from callcontrol.adapters.speech.command import CommandSpeech, SpeechSettings
@@ -12,7 +13,7 @@ from callcontrol.adapters.sql import SqlStore
 from callcontrol.adapters.sql.own_tables import OwnTables
 from callcontrol.adapters.sql.rulebook import Matching
 from callcontrol.app.clock import SystemClock
-from callcontrol.config import Asterisk, Config, ConfigError, PbxKind, Problem
+from callcontrol.config import Asterisk, Config, ConfigError, Freeswitch, PbxKind, Problem
 from callcontrol.core.rules import Matcher
 from callcontrol.ports import Clock, Pbx, SmsGateway, Speech
 
@@ -51,9 +52,11 @@ def matcher() -> Matcher:
 
 
 def pbx(config: Config, clock: Clock) -> Pbx:
-    if config.pbx is PbxKind.SIMULATED or config.asterisk is None:
-        return SimulatedPbx(clock=clock, started=clock.now().isoformat())
-    return AsteriskPbx(_asterisk(config.asterisk))
+    if config.pbx is PbxKind.ASTERISK and config.asterisk is not None:
+        return AsteriskPbx(_asterisk(config.asterisk))
+    if config.pbx is PbxKind.FREESWITCH and config.freeswitch is not None:
+        return FreeswitchPbx(_freeswitch(config.freeswitch))
+    return SimulatedPbx(clock=clock, started=clock.now().isoformat())
 
 
 def _asterisk(given: Asterisk) -> AsteriskSettings:
@@ -63,6 +66,20 @@ def _asterisk(given: Asterisk) -> AsteriskSettings:
         host=given.host,
         port=given.port,
         tls=_tls(given.tls.ca_file) if given.tls else None,
+        extension_dial=given.dial.extension,
+        number_dial=given.dial.number,
+        alert_info=given.alert_info or "",
+        outside_caller_number=given.outside_caller_number or "",
+    )
+
+
+def _freeswitch(given: Freeswitch) -> FreeswitchSettings:
+    return FreeswitchSettings(
+        username=given.username or "",
+        secret=given.secret.get_secret_value(),
+        host=given.host,
+        port=given.port,
+        domain=given.domain or "",
         extension_dial=given.dial.extension,
         number_dial=given.dial.number,
         alert_info=given.alert_info or "",

@@ -14,18 +14,18 @@ _PREFIX = "callcontrol-"
 _AGENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
 _DOMAIN = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
 _FREE = {"answer-state": "terminated", "channel-state": "CS_HANGUP", "rpid": "unknown", "status": "Available"}
-_TAKEN = {"answer-state": "confirmed", "channel-state": "CS_EXECUTE", "rpid": "on-the-phone", "status": "Off"}
-_BLINKS = {
-    "answer-state": "early",
-    "channel-state": "CS_ROUTING",
+_TAKEN = {
+    "answer-state": "confirmed",
+    "channel-state": "CS_EXECUTE",
     "rpid": "on-the-phone",
-    "status": "Resting",
+    "status": "Busy",
 }
+_HELD = {"answer-state": "confirmed", "channel-state": "CS_EXECUTE", "rpid": "on-the-phone", "status": "hold"}
 _SHOWN = {
     AgentState.AVAILABLE: _FREE,
     AgentState.UNAVAILABLE: _TAKEN,
     AgentState.OFF_DUTY: _TAKEN,
-    AgentState.RESTING: _BLINKS,
+    AgentState.RESTING: _HELD,
     AgentState.UNKNOWN: _TAKEN,
 }
 

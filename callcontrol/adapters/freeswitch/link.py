@@ -123,8 +123,8 @@ class _Session(InboundESL):  # type: ignore[misc]
     def authenticate(self) -> None:
         user = f"userauth {self._settings.username}:" if self._settings.username else "auth "
         self.sock.sendall(checked(user + self._settings.secret).encode() + b"\n\n")
-        said = self._said.get()
-        if not said.startswith("+OK"):
+        said: str = self._said.get()
+        if not self._why and not said.startswith("+OK"):
             raise LoginError(said)
 
     def open(self, opened: Callable[[Exception | None], None]) -> None:
@@ -132,13 +132,14 @@ class _Session(InboundESL):  # type: ignore[misc]
         try:
             with gevent.Timeout(self._settings.connect_timeout_s, TimeoutError("it does not answer")):
                 self.connect()
+        except LoginError as error:
+            self.lose(str(error))
+            opened(error)
+            return
         except Exception as error:
-            self.lose(self._why or str(error))
-            opened(
-                error
-                if isinstance(error, PortError) and not self._why.startswith("the switch ended")
-                else LinkError(f"no connection to the switch: {self._why}", maybe_done=False)
-            )
+            self.lose(str(error))  # unless it was the end of the connection that raised it
+        if self._why:
+            opened(LinkError(f"no connection to the switch: {self._why}", maybe_done=False))
             return
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         opened(None)

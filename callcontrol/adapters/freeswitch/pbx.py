@@ -245,12 +245,9 @@ class FreeswitchPbx:
         self._ledger.announcing[lead] = told
         try:
             await asyncio.gather(*(self._displace(channel, "start", file) for channel in told.heard_by(lead)))
-        except PortError as error:
+        except PortError:
             self._ledger.announcing.pop(lead, None)
-            if not isinstance(error, RefusedError):
-                raise
-            log.error("an announcement can't be played", said=error.said)
-            self._tell(HandoffDone(channel=lead))
+            raise
 
     async def _displace(self, channel: ChannelId, verb: str, file: str) -> None:
         await self._channels.order(
