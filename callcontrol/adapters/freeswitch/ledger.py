@@ -21,6 +21,7 @@ EVENTS = " ".join(
     (
         "BACKGROUND_JOB",
         *("CHANNEL_CALLSTATE", "CHANNEL_BRIDGE", "CHANNEL_UNBRIDGE", "MEDIA_BUG_START", "MEDIA_BUG_STOP"),
+        "CHANNEL_HANGUP",
         "PRESENCE_PROBE",  # of lamps
         "CUSTOM",
         *(f"callcontrol::{name}" for name in OURS),
@@ -204,6 +205,8 @@ class Ledger:
         match event.get("Event-Name"):
             case "CHANNEL_CALLSTATE":
                 return self._call_state(event, channel)
+            case "CHANNEL_HANGUP":  # CALLSTATE tells of a bot before the lead whose end took it along
+                return self._hung_up(event, channel)
             case "CHANNEL_BRIDGE":
                 return self._bridged(*_ends(event))
             case "CHANNEL_UNBRIDGE":
