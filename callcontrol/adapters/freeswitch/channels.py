@@ -61,6 +61,8 @@ class Channels:
 
     async def find(self, channel: str) -> ChannelId:
         """A channel by unique id or, where only one has it, by name. Raises ChannelUnknownError."""
+        if (known := ChannelId(channel)) in self._ledger.partners:
+            return known
         if _CHANNEL.fullmatch(channel) and await self._supervisor.api("uuid_exists", channel) == "true":
             return ChannelId(channel)
         if _NAME.fullmatch(channel):
@@ -71,7 +73,7 @@ class Channels:
         raise ChannelUnknownError(channel)
 
     async def partner(self, channel: ChannelId) -> ChannelId | None:
-        """Who is bridged with it. Known from events for what is watched; else asked."""
+        """Who is bridged with it: known from events, else asked, as who is in no bridge is seldom asked for."""
         if (known := self._ledger.partners.get(channel)) is not None:
             return known
         other = await self.get(channel, "signal_bond")

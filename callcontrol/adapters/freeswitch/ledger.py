@@ -1,6 +1,7 @@
-"""What is known of the channels that matter: the legs rung, the calls watched. Events in, reports out.
+"""What is known of the channels that matter: the legs rung, the calls watched; and of every channel, with
+whom it is bridged. Events in, reports out.
 
-No I/O here. Events about any other channel are dropped at the first look.
+No I/O here.
 """
 
 import asyncio
@@ -106,10 +107,6 @@ class Ledger:
             if party is not None:
                 self._party_of[party] = transfer_id
         return True
-
-    def bridged(self, one: ChannelId, other: ChannelId) -> None:
-        """They are, though no event has told of it."""
-        self._pair(one, other)
 
     def add_leg(self, leg: LegTrack) -> LegTrack:
         """Safe to repeat. What the last survey found of it is taken over."""
@@ -250,8 +247,6 @@ class Ledger:
         return ()
 
     def _bridged(self, one: ChannelId, other: ChannelId) -> Iterator[Report]:
-        if not {one, other} & {*self.legs, *self._party_of}:
-            return
         self._pair(one, other)
         for leg in (self.legs.get(one), self.legs.get(other)):
             if leg is not None and not leg.joined and self.together(leg):

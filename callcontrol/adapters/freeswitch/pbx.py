@@ -127,8 +127,6 @@ class FreeswitchPbx:
     def watch(self, transfer_id: TransferId, call: Call) -> None:
         """From now on a lead whose bot leaves comes to our dialplan, and is not hung up with it."""
         if self._ledger.watch(transfer_id, call) and self.linked:
-            if call.bot is not None:
-                self._ledger.bridged(call.lead, call.bot)
             variables = {
                 "CALLCONTROL_CONNECTED": "",  # of an earlier transfer
                 "CALLCONTROL_AGENT": "",

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -366,7 +367,7 @@ async def test_a_hundred_sessions_leave_no_descriptor_and_no_thread(freeswitch: 
 
     def held() -> tuple[int, int]:
         gc.collect()
-        return len(os.listdir("/proc/self/fd")), len(os.listdir("/proc/self/task"))
+        return len(list(Path("/proc/self/fd").iterdir())), len(list(Path("/proc/self/task").iterdir()))
 
     await session()
     before = held()
