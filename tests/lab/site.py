@@ -82,10 +82,10 @@ class Site:
     """`start` and `kill` the daemon as often as needed; the lab and the database stay."""
 
     def __init__(
-        self, lab: Lab, folder: Path, people: dict[str, Any], *, database: str, ami_port: int | None
+        self, lab: Lab, folder: Path, people: dict[str, Any], *, database: str, link_port: int | None
     ) -> None:
         self.lab = lab
-        self.ami_port = ami_port or lab.pbx.ami_port
+        self.link_port = link_port or lab.switch.link.port
         self.folder = folder
         self.port = _free_port()
         self.token = secrets.token_hex(24)
@@ -104,11 +104,13 @@ class Site:
     def _write(self, people: dict[str, Any], database: str) -> None:
         (self.folder / "state").mkdir(parents=True, exist_ok=True)
         config = {
-            "asterisk": {
-                "host": self.lab.pbx.ami_host,
-                "port": self.ami_port,
-                "secret": self.lab.pbx.ami_secret,
-                "dial": {"number": "PJSIP/{address}@trunk"},
+            "pbx": self.lab.switch.kind,
+            self.lab.switch.kind: {
+                "host": self.lab.switch.link.host,
+                "port": self.link_port,
+                "username": self.lab.switch.link.user,
+                "secret": self.lab.switch.link.secret,
+                "dial": {"number": self.lab.switch.outside},
                 "alert_info": "<http://127.0.0.1/warm-transfer>;info=warm-transfer",
             },
             "state_directory": str(self.folder / "state"),
@@ -267,7 +269,7 @@ class Site:
         """Until the PBX knows whom to ring without us."""
 
         async def look() -> bool:
-            return "trunk" in await self.lab.pbx.cli(f"database get callcontrol fallback-{bot}")
+            return "trunk" in await self.lab.switch.fallbacks(bot)
 
         await poll(look, limit_s)
 
@@ -298,11 +300,11 @@ async def site(
     people: dict[str, Any] | None = None,
     *,
     database: str = "",
-    ami_port: int | None = None,
+    link_port: int | None = None,
 ) -> AsyncIterator[Site]:
     """A daemon with these people in its database, ready for calls."""
     folder.mkdir(parents=True, exist_ok=True)
-    company = Site(lab, folder, people or directory(), database=database, ami_port=ami_port)
+    company = Site(lab, folder, people or directory(), database=database, link_port=link_port)
     try:
         await company.cli("apply", str(folder / "directory.yaml"), "--yes")
         await company.start()
