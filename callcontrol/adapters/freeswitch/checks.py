@@ -13,9 +13,11 @@ from callcontrol.adapters.freeswitch import originates
 from callcontrol.adapters.freeswitch.dialstrings import dial_string
 from callcontrol.adapters.freeswitch.frames import Event
 from callcontrol.adapters.freeswitch.ledger import EVENTS
+from callcontrol.adapters.freeswitch.lines import Lines
 from callcontrol.adapters.freeswitch.link import EslLink, LoginError, RefusedError
+from callcontrol.adapters.freeswitch.session import list_users, show
 from callcontrol.adapters.freeswitch.settings import FreeswitchSettings
-from callcontrol.core.model import Agent, Endpoint
+from callcontrol.core.model import Agent, Endpoint, LineState
 from callcontrol.ports import Finding, PortError
 
 OLDEST = (1, 10)
@@ -153,30 +155,32 @@ async def _ask(link: EslLink, *words: str) -> str:
 
 
 async def _endpoints(link: EslLink, settings: FreeswitchSettings, agents: Sequence[Agent]) -> Asked:
-    registered = {user.partition(",")[0] for user in (await _ask(link, "show", "registrations")).splitlines()}
+    lines = Lines(settings)
+    try:
+        lines.begin(await show(link, "registrations"), [], await list_users(link, lines.domain))
+    except PortError as error:
+        yield Finding(subject="phones' states", ok=False, remedy="see ESL rights", detail=str(error))
+        return
     for agent in agents:
         for endpoint in agent.endpoints:
-            yield await _endpoint(link, settings, registered, f"{agent.id} at {endpoint.address}", endpoint)
+            yield await _endpoint(link, settings, lines, f"{agent.id} at {endpoint.address}", endpoint)
 
 
 async def _endpoint(
-    link: EslLink, settings: FreeswitchSettings, registered: set[str], subject: str, endpoint: Endpoint
+    link: EslLink, settings: FreeswitchSettings, lines: Lines, subject: str, endpoint: Endpoint
 ) -> Finding:
     try:
         dial = dial_string(endpoint, settings)
     except PortError as error:
         return Finding(subject=subject, ok=False, remedy="correct it in the directory", detail=str(error))
-    technology, *rest = dial.split("/")
-    if technology == "sofia" and rest[0] == "gateway":
-        there = bool(await _ask(link, "sofia_gateway_data", rest[1], "param", "proxy"))
-        remedy = (
-            "" if there else f"FreeSWITCH has no gateway {rest[1]}: compare sip_profiles and dial templates"
-        )
-        return Finding(subject=subject, ok=there, detail=dial, remedy=remedy)
-    user = re.fullmatch(r"user/([^@%/]+)(?:@.*)?|sofia/[^/]+/([^@%/]+)%.*", dial)
-    if user is None:
-        return Finding(subject=subject, ok=True, detail=f"{dial}: can't be looked up")
-    name = user[1] or user[2]
-    ok = name in registered
-    remedy = "" if ok else f"{name} is not registered"
-    return Finding(subject=subject, ok=ok, detail=dial, remedy=remedy)
+    technology, name, *rest = dial.split("/")
+    state = lines.state(endpoint)
+    remedy = ""
+    if technology == "sofia" and name == "gateway":
+        if not await _ask(link, "sofia_gateway_data", rest[0], "param", "proxy"):
+            remedy = f"FreeSWITCH has no gateway {rest[0]}: compare sip_profiles and the dial templates"
+    elif state is LineState.UNREGISTERED:
+        remedy = f"{dial} is not registered"
+    elif state is LineState.UNKNOWN and technology == "user":
+        remedy = f"{dial} is no user of FreeSWITCH's directory: compare it with the dial templates"
+    return Finding(subject=subject, ok=not remedy, detail=dial, remedy=remedy)

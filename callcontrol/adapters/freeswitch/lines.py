@@ -1,6 +1,7 @@
 """What the phones are doing: which users are registered, and the calls of each, as the switch tells them."""
 
 import re
+import xml.etree.ElementTree as ET
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
@@ -19,6 +20,8 @@ class Lines:
         if _ADDRESS in (name := _user(settings.extension_dial)):
             self._before, _, self._after = name.partition(_ADDRESS)
             self._told = True
+        self.domain = settings.domain or _domain(settings.extension_dial)  # empty: the switch's own
+        self._directory: Mapping[str, bool] | None = None
         self._registered: dict[str, set[str]] = defaultdict(set)  # user -> the call ids of its registrations
         self._calls: dict[str, dict[str, LineState]] = defaultdict(dict)  # user -> channel -> what it does
 
@@ -31,7 +34,11 @@ class Lines:
             return LineState.IN_USE
         if LineState.RINGING in calls:
             return LineState.RINGING
-        return LineState.NOT_IN_USE if self._registered.get(user) else LineState.UNREGISTERED
+        if self._registered.get(user):
+            return LineState.NOT_IN_USE
+        if self._directory is None or self._directory.get(user) is True:
+            return LineState.UNREGISTERED
+        return LineState.NOT_IN_USE if user in self._directory else LineState.UNKNOWN
 
     def _user_of(self, endpoint: Endpoint) -> str:
         """Empty where the switch has no user of which the state says anything."""
@@ -46,15 +53,16 @@ class Lines:
             return user[len(self._before) : len(user) - len(self._after)]
         return user
 
-    def registered(self, user: str) -> bool:
-        return bool(self._registered.get(user))
-
     # --- what the switch tells
 
     def begin(
-        self, registrations: Iterable[Mapping[str, str]], channels: Iterable[Mapping[str, str]]
+        self,
+        registrations: Iterable[Mapping[str, str]],
+        channels: Iterable[Mapping[str, str]],
+        directory: Mapping[str, bool] | None = None,
     ) -> None:
-        """What `show` lists: all that holds now."""
+        """What `show` lists, and what `users` has found: all that holds now."""
+        self._directory = directory
         self._registered.clear()
         self._calls.clear()
         for row in registrations:
@@ -92,6 +100,33 @@ class Lines:
             calls.pop(channel, None)
             if not calls:
                 del self._calls[user]
+
+
+def users(directory: str) -> dict[str, bool] | None:
+    """Of a domain of the switch's directory: each user, and whether it is dialled where it is registered.
+
+    None where the switch does not have the domain in its files, but asks somebody for each user.
+    """
+    try:
+        domain = ET.fromstring(directory)  # noqa: S314 - the switch's own files, by its own writer
+    except ET.ParseError:
+        return None
+    found: dict[str, bool] = {}
+    for scope in (domain, *domain.iter("group")):
+        for user in scope.iter("user"):
+            if user.get("type") != "pointer":
+                dial = _dial_string(user) or _dial_string(scope) or _dial_string(domain)
+                found[user.get("id", "")] = "%" in dial or "sofia_contact" in dial or not dial
+    return found
+
+
+def _dial_string(element: ET.Element) -> str:
+    given = element.iterfind("./params/param")
+    return next((p.get("value", "") for p in given if p.get("name") == "dial-string"), "")
+
+
+def _domain(dial: str) -> str:
+    return re.split("[@%]", dial)[1] if _REGISTERED.fullmatch(dial) and re.search("[@%]", dial) else ""
 
 
 def _user(dial: str) -> str:

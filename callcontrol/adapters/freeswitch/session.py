@@ -3,13 +3,14 @@
 import asyncio
 import json
 import random
+import re
 from collections.abc import Callable, Mapping
 
 import structlog
 
 from callcontrol.adapters.freeswitch.frames import Event
 from callcontrol.adapters.freeswitch.ledger import EVENTS, Ledger, Row
-from callcontrol.adapters.freeswitch.lines import Lines
+from callcontrol.adapters.freeswitch.lines import Lines, users
 from callcontrol.adapters.freeswitch.link import EslLink, LoginError, RefusedError
 from callcontrol.adapters.freeswitch.settings import FreeswitchSettings
 from callcontrol.core.events import Survey
@@ -19,6 +20,7 @@ from callcontrol.ports import LinkDown, LinkUp, PortError, Report
 log = structlog.get_logger(__name__)
 
 LISTING_TIMEOUT_S = 15.0
+_DOMAIN = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
 
 
 class Supervisor:
@@ -60,7 +62,7 @@ class Supervisor:
         await self._standing.send_event(name, headers)
 
     async def show(self, what: str) -> list[Row]:
-        return await _show(self._standing, what)
+        return await show(self._standing, what)
 
     async def run(self, report: Callable[[Report], None]) -> None:
         """For ever. A switch that comes back within seconds is found again within two."""
@@ -104,14 +106,14 @@ class Supervisor:
 
     async def _survey(self, link: EslLink) -> Survey:
         self.pbx_started = await link.api("global_getvar", "core_uuid")
-        registrations = await _show(link, "registrations")
-        rows = await _show(link, "channels")
-        pairs = await _show(link, "bridged_calls")
+        registrations = await show(link, "registrations")
+        rows = await show(link, "channels")
+        pairs = await show(link, "bridged_calls")
         listed = {row.get("uuid") for row in rows}
         for channel in self._ledger.tracked:
             if channel not in listed and (late := await _not_listed_yet(link, channel)) is not None:
                 rows.append(late)
-        self._lines.begin(registrations, rows)
+        self._lines.begin(registrations, rows, await list_users(link, self._lines.domain))
         for event in self._early:
             self._lines.take(event)
         return self._ledger.survey(self.pbx_started, rows, pairs)
@@ -125,7 +127,20 @@ class Supervisor:
             self._early.append(event)
 
 
-async def _show(link: EslLink, what: str) -> list[Row]:
+async def list_users(link: EslLink, domain: str) -> dict[str, bool] | None:
+    """As `lines.users`; `domain` may be empty for the switch's own. None where it can't be told."""
+    try:
+        domain = domain or await link.api("global_getvar", "domain")
+        if not _DOMAIN.fullmatch(domain):
+            return None
+        where = ("xml_locate", "directory", "domain", "name", domain)
+        return users(await link.api(*where, timeout_s=LISTING_TIMEOUT_S))
+    except RefusedError as error:
+        log.warning("no telling which phones there are", said=error.said)
+        return None
+
+
+async def show(link: EslLink, what: str) -> list[Row]:
     said = await link.api("show", what, "as", "json", timeout_s=LISTING_TIMEOUT_S)
     try:
         rows = json.loads(said).get("rows", [])

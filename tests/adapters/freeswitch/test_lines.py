@@ -7,7 +7,7 @@ import pytest
 
 from callcontrol.adapters.freeswitch import FreeswitchPbx
 from callcontrol.adapters.freeswitch.ledger import Ledger
-from callcontrol.adapters.freeswitch.lines import Lines
+from callcontrol.adapters.freeswitch.lines import Lines, users
 from callcontrol.core.model import AcceptBy, AgentId, AgentState, ChannelId, Endpoint, EndpointKind, LineState
 from callcontrol.ports import AgentAsked, AgentWish, LinkUp, PortError
 from tests.adapters.freeswitch.scripted import ScriptedFreeswitch, custom, event, rows, state
@@ -114,6 +114,76 @@ def test_of_a_phone_that_is_not_dialled_where_it_registers_nothing_is_known(
 def test_an_endpoint_that_names_a_user_is_that_users():
     assert lines().state(phone("user/alice@pbx.example", EndpointKind.DIAL)) is LineState.NOT_IN_USE
     assert lines().state(phone("sofia/internal/bob%pbx.example", EndpointKind.DIAL)) is LineState.UNREGISTERED
+
+
+DIRECTORY = """
+<domain name="pbx.example">
+  <params><param value="{presence_id=x}sofia/internal/${dialed_user}%${dialed_domain}" name="dial-string"/></params>
+  <user id="frank"/>
+  <groups>
+    <group name="desks"><users>
+      <user id="alice" number-alias="101"/>
+      <user id="wall"><params><param name="password" value="x"/>
+        <param name="dial-string" value="sofia/internal/sip:wall@10.0.0.7"/></params></user>
+    </users></group>
+    <group name="sales"><params><param name="dial-string" value="sofia/gateway/branch/${dialed_user}"/></params><users>
+      <user id="alice" type="pointer"/><user id="eve"/>
+    </users></group>
+  </groups>
+</domain>
+"""
+
+
+def test_a_user_is_dialled_where_it_registers_unless_the_directory_says_otherwise():
+    assert users(DIRECTORY) == {"frank": True, "alice": True, "wall": False, "eve": False}
+    assert users("<domain name='x'><users><user id='bob'/></users></domain>") == {"bob": True}
+
+
+@pytest.mark.parametrize(
+    "said", ["can't find anything", "", "<domain>", "+OK", "<!DOCTYPE x SYSTEM 'file:///x'>"]
+)
+def test_a_directory_that_is_not_in_files_tells_nothing(said: str):
+    assert users(said) is None
+
+
+def test_of_a_phone_that_is_not_registered_the_directory_tells_more():
+    known = lines()
+    known.begin([], [], users(DIRECTORY))
+    states = {name: known.state(phone(name)) for name in ("alice", "wall", "nobody")}
+    assert states == {
+        "alice": LineState.UNREGISTERED,
+        "wall": LineState.NOT_IN_USE,  # it need not be
+        "nobody": LineState.UNKNOWN,
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "domain"),
+    [
+        ({}, ""),
+        ({"domain": "one.example"}, "one.example"),
+        ({"extension_dial": "user/{address}@two.example"}, "two.example"),
+        ({"extension_dial": "sofia/internal/{address}%two.example"}, "two.example"),
+        ({"extension_dial": "sofia/internal/{address}@10.0.0.1"}, ""),
+    ],
+)
+def test_the_phones_domain_is_that_of_the_settings(settings: dict[str, str], domain: str):
+    assert Lines(replace(QUICK, **settings)).domain == domain
+
+
+async def test_the_directory_of_the_switchs_own_domain_is_read(
+    freeswitch: ScriptedFreeswitch, daemon: Daemon
+):
+    freeswitch.answers["xml_locate"] = lambda _: DIRECTORY
+    await daemon.saw(LinkUp)
+    assert (await freeswitch.saw("xml_locate")).rest == "directory domain name pbx.example"
+    assert daemon.pbx.line(phone("wall")) is LineState.NOT_IN_USE
+
+
+async def test_without_the_right_to_read_it_the_link_stands(freeswitch: ScriptedFreeswitch, daemon: Daemon):
+    freeswitch.answers["xml_locate"] = lambda _: "-ERR permission denied"
+    await daemon.saw(LinkUp)
+    assert daemon.pbx.line(phone("wall")) is LineState.UNREGISTERED
 
 
 def test_calls_of_nobody_are_not_kept():

@@ -298,7 +298,7 @@ async def test_nothing_of_a_lead_but_name_and_number_is_ever_on_the_wire(
     assert b"(" not in wire
     assert {command.name for command in freeswitch.commands} <= {
         *("auth", "log", "event", "global_getvar", "show", "uuid_getvar", "uuid_exists", "uuid_setvar_multi"),
-        *("uuid_transfer", "originate", "global_setvar", "sendevent"),
+        *("uuid_transfer", "originate", "global_setvar", "sendevent", "xml_locate"),
     }
     said = next(c.rest for c in freeswitch.commands if "CALLCONTROL_WHY" in c.rest)
     assert said == f"{LEAD} CALLCONTROL_WHY=Wants system touch tmp x api system id x 1;CALLCONTROL_ACK="
