@@ -58,7 +58,7 @@ class Store(Protocol):
     async def agents(self) -> Sequence[Agent]: ...
 
     async def set_available(self, agent_id: AgentId, *, available: bool) -> None:
-        """Raises UnknownError."""
+        """Raises UnknownError; ElsewhereError where the toggles are in the site's own tables."""
         ...
 
     async def prepare(self, request: Request) -> TransferRow | Bot:

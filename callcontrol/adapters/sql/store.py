@@ -39,6 +39,7 @@ from callcontrol.core.model import (
 )
 from callcontrol.ports import (
     Decide,
+    ElsewhereError,
     Entry,
     FactsOf,
     Finding,
@@ -145,9 +146,8 @@ class SqlStore:
         return await self._runner.read(agents.agent_at, self._memory, address, now, site)
 
     async def set_available(self, agent_id: AgentId, *, available: bool) -> None:
-        """Raises StoreError where the toggles are in the site's own tables."""
         if self._own is not None and self._own.has_availability:
-            raise StoreError("who is available is in the site's own tables: change it there", retryable=False)
+            raise ElsewhereError("who is available is in the site's own tables: change it there")
         await self._runner.write(agents.set_available, agent_id, available)
 
     async def rest(self, agent_id: AgentId, until: datetime | None, why: str) -> None:

@@ -101,6 +101,7 @@ class AgentState(StrEnum):
     UNAVAILABLE = "unavailable"  # switched off by hand
     RESTING = "resting"
     OFF_DUTY = "off_duty"  # available, and outside their hours
+    ELSEWHERE = "elsewhere"  # the wish was not granted: the site's own tables say who is available
     UNKNOWN = "unknown"  # no such agent
 
 
