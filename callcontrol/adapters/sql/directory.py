@@ -51,6 +51,7 @@ class Known:
 
     version: int = -1
     agents: Mapping[AgentId, Agent] = field(default_factory=dict)  # in the directory's order
+    own: frozenset[AgentId] = frozenset()  # those of them who came from the site's own table
     bots: Mapping[BotId, Bot] = field(default_factory=dict)  # in the directory's order
     pools: Mapping[PoolId, Pool] = field(default_factory=dict)  # in the directory's order
     rules: tuple[Rule, ...] = ()
@@ -164,11 +165,11 @@ def read(connection: Connection, version: int) -> Known:
     fallbacks = _grouped(connection, s.bot_fallback, "bot_id", _fallback)
     listed = _grouped(connection, s.pool_member, "pool_id", lambda row: AgentId(row.agent_id))
     pool_tags = _tags(connection, s.pool_tag, "pool_id")
+    people = connection.execute(
+        select(s.agent).where(s.agent.c.removed_at.is_(None)).order_by(s.agent.c.position)
+    ).all()
     agents = [
-        _agent(row, windows[row.id], endpoints[row.id], exceptions[row.id], tags[row.id])
-        for row in connection.execute(
-            select(s.agent).where(s.agent.c.removed_at.is_(None)).order_by(s.agent.c.position)
-        )
+        _agent(row, windows[row.id], endpoints[row.id], exceptions[row.id], tags[row.id]) for row in people
     ]
     bots = [
         (_bot(row, fallbacks[row.id]), row.removed_at is not None)
@@ -182,6 +183,7 @@ def read(connection: Connection, version: int) -> Known:
     return Known(
         version=version,
         agents={agent.id: agent for agent in agents},
+        own=frozenset(AgentId(row.id) for row in people if row.own),
         bots={bot.id: bot for bot, removed in bots if not removed},
         removed_bots={bot.id: bot for bot, removed in bots if removed},
         pools={
@@ -206,16 +208,22 @@ def all_bots(connection: Connection, memory: Memory) -> tuple[Bot, ...]:
 
 
 def export(connection: Connection, memory: Memory, with_leads: bool) -> Directory:
+    """Without the site's own agents, and in pools without those who are there no more."""
     roster = memory.roster(connection)
     known = roster.known
     return Directory(
-        agents=roster.everyone(),
-        pools=tuple(known.pools.values()),
+        agents=tuple(agent for agent in roster.everyone() if agent.id not in known.own),
+        pools=tuple(_of_those(pool, known.agents) for pool in known.pools.values()),
         rules=known.rules,
         bots=tuple(known.bots.values()),
         leads=leads.all_leads(connection) if with_leads else (),
         strikes=known.strikes,
     )
+
+
+def _of_those(pool: Pool, agents: Mapping[AgentId, Agent]) -> Pool:
+    kept = tuple(agent_id for agent_id in pool.agent_ids if agent_id in agents)
+    return pool if kept == pool.agent_ids else replace(pool, agent_ids=kept)
 
 
 def with_toggle(agent: Agent, *, available: bool) -> Agent:

@@ -92,10 +92,12 @@ class Facts:
     def _of_pool(self, pool: Pool) -> tuple[Sequence[Agent], str]:
         """Its members, and what is to be said of others. Those listed by name come first, in their order."""
         crew = self._roster.known.crew
-        listed = tuple(dict.fromkeys(crew.numbers[agent_id] for agent_id in pool.agent_ids))
+        listed = tuple(dict.fromkeys(crew.numbers[one] for one in pool.agent_ids if one in crew.numbers))
         agents = tuple(self._roster.agents(listed))
         if not pool.tags:
-            return agents, "" if agents else ", which is empty"
+            gone = [agent_id for agent_id in pool.agent_ids if agent_id not in crew.numbers]
+            without = f" ({', '.join(gone)} not in the directory)" if gone else ""
+            return agents, without if agents else f", which is empty{without}"
         tagged = crew.tagged(pool.tags)
         for n in listed:
             tagged &= ~(1 << n)
