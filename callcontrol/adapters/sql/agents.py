@@ -1,6 +1,6 @@
 """Agents one by one: where each stands, and what is changed of it by hand."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, update
@@ -32,9 +32,12 @@ def agent_at(connection: Connection, memory: Memory, address: str, now: datetime
 
 
 def of_agents(connection: Connection, agents: Sequence[Agent], now: datetime) -> tuple[Candidate, ...]:
-    found = standings.of_agents(connection, agents, now)
+    return candidates_of(agents, standings.of_agents(connection, agents, now))
+
+
+def candidates_of(agents: Sequence[Agent], found: Mapping[AgentId, Standing]) -> tuple[Candidate, ...]:
     none = Standing()
-    return tuple(Candidate(agent=agent, standing=found.get(agent.id, none)) for agent in agents)
+    return tuple([Candidate(agent=agent, standing=found.get(agent.id, none)) for agent in agents])
 
 
 def set_available(connection: Connection, agent_id: AgentId, available: bool) -> None:

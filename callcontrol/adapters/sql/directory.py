@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Table, bindparam, select
@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Table, bindparam, select
 from callcontrol.adapters.sql import conditions, leads
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.crew import Crew, members
+from callcontrol.adapters.sql.driven import Driven
 from callcontrol.adapters.sql.rulebook import RuleBook
 from callcontrol.core.model import (
     AcceptBy,
@@ -108,8 +109,15 @@ class Roster:
         return made
 
 
+class State(NamedTuple):
+    """What a roster is of: the directory's version, and the last toggle."""
+
+    version: int
+    toggle_seq: int
+
+
 STATE = (s.directory.c.version, s.directory.c.toggle_seq)
-_STATE = select(*STATE)
+_STATE = Driven(lambda _: select(*STATE))
 _TOGGLED = select(s.agent.c.id, s.agent.c.available, s.agent.c.toggle_seq).where(
     s.agent.c.toggle_seq > bindparam("seen"), s.agent.c.removed_at.is_(None)
 )
@@ -121,29 +129,39 @@ class Memory:
     def __init__(self) -> None:
         self._roster = Roster()
 
+    @property
+    def newest(self) -> Roster:
+        """The directory as it was last seen."""
+        return self._roster
+
     def current(self, connection: Connection, version: int | None = None) -> Known:
         """The directory as this transaction sees it. `version`, where the caller has just read it."""
         known = self._roster.known
         return known if known.version == version else self.roster(connection).known
 
-    def roster(self, connection: Connection, state: Any = None) -> Roster:
-        """The directory as this transaction sees it, with the toggles of now. `state`: a row of `STATE`'s
-        columns, where the caller has just read it.
+    def roster(self, connection: Connection, state: State | None = None) -> Roster:
+        """The directory as this transaction sees it, with the toggles of now. `state`, where the caller has
+        just read it.
         """
         roster = self._roster
         if state is None:
-            state = connection.execute(_STATE).one()
+            state = _state(connection)
         while roster.known.version != state.version:
             # Where each statement sees its own state (PostgreSQL, writing), another process may
             # write between two of them.
             known = read(connection, state.version)
             roster = Roster(known=known, seq=state.toggle_seq, on=known.crew.available)
-            state = connection.execute(_STATE).one()
+            state = _state(connection)
             if roster.known.version == state.version:
                 self._roster = roster
         if roster.seq < state.toggle_seq:
             self._roster = roster = _with_toggles(connection, roster)
         return roster
+
+
+def _state(connection: Connection) -> State:
+    ((version, toggle_seq),) = _STATE.rows(connection, {})
+    return State(version, toggle_seq)
 
 
 def _with_toggles(connection: Connection, roster: Roster) -> Roster:

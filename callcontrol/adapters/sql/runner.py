@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from callcontrol.adapters.sql.engine import make_engine, parse, reading
+from callcontrol.adapters.sql.engine import by_statement, make_engine, parse, reading
 from callcontrol.adapters.sql.errors import LostRaceError, translated
 from callcontrol.ports import StoreError
 
@@ -19,6 +19,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 LIMIT_S = 5.0
+MUCH_LIMIT_S = 60.0
 _READERS = 2
 _POSTGRESQL_WRITERS = 3  # more of them only take turns at the interpreter
 _TOGETHER = 32  # writes in one transaction: with more, the first of them would wait too long
@@ -35,6 +36,7 @@ class Runner:
         writers = 1 if self._one_writer else _POSTGRESQL_WRITERS
         self._engine = make_engine(url, writers + _READERS)
         self._reading = reading(self._engine)
+        self._statements = by_statement(self._engine)
         self._writers = ThreadPoolExecutor(writers, "callcontrol-sql-write")
         self._readers = ThreadPoolExecutor(_READERS, "callcontrol-sql-read")
         self._threads = (self._writers, self._readers)
@@ -53,6 +55,13 @@ class Runner:
         job = _Job(lambda connection: question(connection, *args, **kwargs))
         return await self._ask(self._writers, job, partial(job.answer, self._engine))
 
+    async def write_much(
+        self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """A write of thousands of rows, which may take a minute."""
+        job = _Job(lambda connection: question(connection, *args, **kwargs))
+        return await self._ask(self._writers, job, partial(job.answer, self._engine), MUCH_LIMIT_S)
+
     async def write_together(
         self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
@@ -66,6 +75,17 @@ class Runner:
         self._waiting.append(job)
         return await self._ask(self._writers, job, self._answer_waiting)
 
+    async def write_once(
+        self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """A write of one statement, after any number that read: on PostgreSQL it needs no transaction, whose
+        begin and end would take as long as the statements themselves.
+        """
+        if self._one_writer:
+            return await self.write_together(question, *args, **kwargs)
+        job = _Job(lambda connection: question(connection, *args, **kwargs))
+        return await self._ask(self._writers, job, partial(job.answer, self._statements))
+
     async def close(self) -> None:
         """What has been asked is answered first, if it ends in time."""
         for threads in self._threads:
@@ -78,7 +98,13 @@ class Runner:
                 threads.shutdown()
         self._engine.dispose()
 
-    async def _ask(self, threads: ThreadPoolExecutor, job: "_Job[T]", work: Callable[[], None]) -> T:
+    async def _ask(
+        self,
+        threads: ThreadPoolExecutor,
+        job: "_Job[T]",
+        work: Callable[[], None],
+        limit_s: float = LIMIT_S,
+    ) -> T:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()  # cancelled with its caller; the job goes on
         try:
@@ -88,7 +114,7 @@ class Runner:
         self._jobs.add(job.done)
         job.done.add_done_callback(self._jobs.discard)
         job.done.add_done_callback(partial(_hand_over, loop, answer))
-        timer = loop.call_later(LIMIT_S, _give_up, job.done, answer)
+        timer = loop.call_later(limit_s, _give_up, job.done, answer, limit_s)
         try:
             return await answer
         finally:
@@ -160,14 +186,14 @@ def _settle(answer: asyncio.Future[T], job: Future[T]) -> None:
         answer.set_exception(error)
 
 
-def _give_up(job: Future[T], answer: asyncio.Future[T]) -> None:
+def _give_up(job: Future[T], answer: asyncio.Future[T], after_s: float) -> None:
     if not answer.done():
         job.cancel()  # only if it has not begun
-        answer.set_exception(StoreError(f"no answer from the database for {LIMIT_S:g} s", retryable=True))
+        answer.set_exception(StoreError(f"no answer from the database for {after_s:g} s", retryable=True))
 
 
 def _answer(engine: Engine, ask: Callable[[Connection], T]) -> T:
-    same_key = 0
+    same_key, was_cut = 0, False
     with translated():
         for _ in range(_CLAIM_RACES):
             try:
@@ -179,6 +205,12 @@ def _answer(engine: Engine, ask: Callable[[Connection], T]) -> T:
                     raise
             except LostRaceError:
                 continue
+            except DBAPIError as error:
+                # Cut while nobody used it: looking at each connection before would cost a round trip. In
+                # the commit, which has no statement, it may have been written, and is not asked again.
+                if was_cut or not error.connection_invalidated or error.statement is None:
+                    raise
+                was_cut = True
     raise StoreError("others were quicker to every agent, again and again", retryable=True)
 
 

@@ -7,7 +7,7 @@ keeps no one. Rows are written in the order of the agents' ids, so that two daem
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
 from typing import Any
 
@@ -28,6 +28,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.directory import Known
+from callcontrol.adapters.sql.driven import Driven, instant, stored
 from callcontrol.adapters.sql.errors import LostRaceError
 from callcontrol.adapters.sql.instants import Instant
 from callcontrol.adapters.sql.statements import insert_once, upsert
@@ -54,31 +55,49 @@ def of_agents(connection: Connection, agents: Collection[Agent], now: datetime) 
     """Those of the agents who have one."""
     if not agents:
         return {}
-    dialect = connection.dialect.name
     zones = {agent.id: agent.zone for agent in agents}
-    rows = connection.execute(_of_agents(dialect), {"agents": _ids(dialect, zones)})
-    return {row.agent_id: _standing(row, zones[row.agent_id], now) for row in rows}
+    rows = _STANDING.rows(connection, {"agents": keys(connection, agents)})
+    return {row[0]: standing(row, zones[row[0]], now) for row in rows}
 
 
 @cache
 def _of_agents(dialect: str) -> Select[Any]:
-    return select(_T).where(_T.c.agent_id.in_(_given(dialect)))
+    return select(_T).where(_T.c.agent_id.in_(given(dialect)))
 
 
-def _standing(row: Any, zone: Any, now: datetime) -> Standing:
-    claimed = row.claimed_until is not None and row.claimed_until > now
-    resting = row.resting_until is not None and row.resting_until > now
-    wrapping = row.wrapping_until is not None and row.wrapping_until > now
-    today = row.talks_today and row.talks_on == now.astimezone(zone).date()
+COLUMNS = (
+    _T.c.agent_id,
+    _T.c.strikes,
+    _T.c.resting_until,
+    _T.c.resting_why,
+    _T.c.wrapping_until,
+    _T.c.claimed_by,
+    _T.c.claimed_until,
+    _T.c.idle_since,
+    _T.c.last_rung_at,
+    _T.c.talks_today,
+    _T.c.talks_on,
+)
+_STANDING = Driven(lambda dialect: select(*COLUMNS).where(_T.c.agent_id.in_(given(dialect))))
+
+
+def standing(row: Sequence[Any], zone: tzinfo, now: datetime) -> Standing:
+    """From a row of `COLUMNS`, as the driver gives it."""
+    _, strikes, resting, why, wrapping, claimed_by, claimed, idle, rung, talks, talks_on = row
+    resting_until, wrapping_until, claimed_until = instant(resting), instant(wrapping), instant(claimed)
+    rests = resting_until is not None and resting_until > now
+    wraps = wrapping_until is not None and wrapping_until > now
+    is_claimed = claimed_until is not None and claimed_until > now
+    today = talks and str(talks_on) == str(now.astimezone(zone).date())
     return Standing(
-        strikes=row.strikes,
-        resting_until=row.resting_until if resting else None,
-        resting_why=row.resting_why if resting else "",
-        wrapping_until=row.wrapping_until if wrapping else None,
-        claimed_by=TransferId(row.claimed_by) if claimed else None,
-        idle_since=row.idle_since,
-        last_rung_at=row.last_rung_at,
-        transfers_today=row.talks_today if today else 0,
+        strikes=strikes,
+        resting_until=resting_until if rests else None,
+        resting_why=why if rests else "",
+        wrapping_until=wrapping_until if wraps else None,
+        claimed_by=TransferId(claimed_by) if is_claimed else None,
+        idle_since=instant(idle),
+        last_rung_at=instant(rung),
+        transfers_today=talks if today else 0,
     )
 
 
@@ -93,14 +112,27 @@ def claim(
     now: datetime,
     until: datetime,
     pool_id: PoolId | None,
+    mine: Iterable[AgentId] = (),
 ) -> None:
-    """All of them, or none. Raises LostRaceError where another transfer has one by now."""
+    """All of them, or none but those who are the transfer's already (`mine`).
+
+    Raises LostRaceError where another transfer has one by now, or this one has its outcome: what it then
+    did not need is given back, which counts where no transaction does that.
+    """
     if not agents:
         return
     dialect = connection.dialect.name
-    values = {"by": transfer_id, "until": until, "now": now, "pool": pool_id}
-    done = connection.execute(_claim(dialect), {"agents": _ids(dialect, agents), **values})
-    if done.rowcount != len(agents):
+    values = {
+        "agents": _ids(dialect, agents),
+        "by": transfer_id,
+        "until": stored(connection, until),
+        "now": stored(connection, now),
+        "pool": pool_id,
+    }
+    got = {row[0] for row in _CLAIM.rows(connection, values)}
+    if len(got) < len(agents):
+        back = {"agents": _ids(dialect, got.difference(mine)), "transfer": transfer_id}
+        connection.execute(_give_back(dialect), back)
         raise LostRaceError
 
 
@@ -121,6 +153,15 @@ def pass_on(connection: Connection, hold_id: str, transfer_id: TransferId, now: 
     """What the hold has is the transfer's from now on."""
     given = {"holder": _holder(hold_id), "now": now, "claimed_by": transfer_id}
     connection.execute(_PASS_ON, given)
+
+
+@cache
+def _give_back(dialect: str) -> Any:
+    return (
+        update(_T)
+        .where(_T.c.claimed_by == bindparam("transfer"), _T.c.agent_id.in_(given(dialect)))
+        .values(_FREED)
+    )
 
 
 def _holder(hold_id: str) -> str:
@@ -158,11 +199,16 @@ def keep_only(connection: Connection, transfer_id: TransferId, winner: AgentId |
         connection.execute(_KEEP, {"transfer": transfer_id, "winner": winner, "until": at + CALL_LASTS})
 
 
-def _given(dialect: str) -> Any:
+def given(dialect: str) -> Any:
     """The ids bound as `agents`, in order: one parameter, however many they are."""
     if dialect == "sqlite":
         return select(func.json_each(bindparam("agents", type_=Text)).table_valued("value").c.value)
     return select(func.unnest(bindparam("agents", type_=ARRAY(Text))).column_valued("given"))
+
+
+def keys(connection: Connection, agents: Iterable[Agent]) -> Any:
+    """What is bound as `agents` for `given`."""
+    return _ids(connection.dialect.name, [agent.id for agent in agents])
 
 
 def _ids(dialect: str, agents: Iterable[AgentId]) -> Any:
@@ -170,10 +216,12 @@ def _ids(dialect: str, agents: Iterable[AgentId]) -> Any:
     return json.dumps(ordered) if dialect == "sqlite" else ordered
 
 
-def _claiming(dialect: str, columns: Mapping[str, Any]) -> Any:
+def _claiming(dialect: str, columns: Mapping[str, Any], *, given_that: Any = None) -> Any:
     """Insert or overwrite the rows of `agents`, but none that somebody else has."""
-    given = _given(dialect).subquery()
-    rows = select(given.c[0], *columns.values()).where(true())  # SQLite takes ON for a join's without WHERE
+    them = given(dialect).subquery()
+    rows = select(them.c[0], *columns.values()).where(true())  # SQLite takes ON for a join's without WHERE
+    if given_that is not None:
+        rows = rows.select_from(given_that.join(them, true()))
     into = sqlite.insert(_T) if dialect == "sqlite" else postgresql.insert(_T)
     inserted = into.from_select(["agent_id", *columns], rows)
     return inserted.on_conflict_do_update(
@@ -187,7 +235,6 @@ def _claiming(dialect: str, columns: Mapping[str, Any]) -> Any:
     )
 
 
-@cache
 def _claim(dialect: str) -> Any:
     return _claiming(
         dialect,
@@ -197,7 +244,14 @@ def _claim(dialect: str) -> Any:
             "claimed_pool_id": bindparam("pool", type_=Text),
             "last_rung_at": bindparam("now", type_=Instant),
         },
-    ).execution_options(preserve_rowcount=True)
+        given_that=select(s.transfer.c.id)
+        .where(s.transfer.c.id == bindparam("by"), s.transfer.c.outcome.is_(None))
+        .with_for_update(read=True)  # an outcome just being written releases what we claim, or is seen
+        .subquery(),
+    ).returning(_T.c.agent_id)
+
+
+_CLAIM = Driven(_claim)
 
 
 @cache
@@ -303,7 +357,7 @@ def forget(connection: Connection, agents: Collection[AgentId]) -> None:
 
 @cache
 def _forget(dialect: str) -> Any:
-    return delete(_T).where(_T.c.agent_id.in_(_given(dialect)))
+    return delete(_T).where(_T.c.agent_id.in_(given(dialect)))
 
 
 def _fresh(agent_id: AgentId) -> dict[str, Any]:

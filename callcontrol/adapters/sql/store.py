@@ -17,6 +17,7 @@ from callcontrol.adapters.sql import (
     journal,
     outbox,
     outcomes,
+    resolving,
     tasks,
     transfers,
 )
@@ -138,7 +139,7 @@ class SqlStore:
 
     async def apply(self, directory: Directory) -> Sequence[str]:
         own = await self._snapshot()
-        made = await self._runner.write(apply.apply, self._memory, directory, self._now(), own)
+        made = await self._runner.write_much(apply.apply, self._memory, directory, self._now(), own)
         return tuple(change.line for change in made)
 
     async def plan(self, directory: Directory) -> Sequence[Change]:
@@ -193,7 +194,7 @@ class SqlStore:
         if found is None:
             return ("the site's own tables: query 'agents' gives nobody, so the agents stay as they were",)
         if self._synchronised != (found, known.version) and (found.agents or known.own):
-            await self._runner.write(apply.sync, self._memory, found, self._now())
+            await self._runner.write_much(apply.sync, self._memory, found, self._now())
             known = await self._runner.read(self._memory.current)
         self._synchronised = found, known.version
         return found.remarks
@@ -233,9 +234,7 @@ class SqlStore:
 
     async def resolve(self, row: TransferRow, decide: Decide, now: datetime) -> AttemptResolved:
         site = await self._site(toggles=True)
-        return await self._runner.write_together(
-            transfers.resolve, self._memory, row, decide, now=now, site=site
-        )
+        return await self._runner.write_once(resolving.resolve, self._memory, row, decide, now=now, site=site)
 
     async def consult(
         self, bot_id: BotId, lead: LeadId | NewLead, look: Callable[[Bot, Lead, FactsOf], T], now: datetime
