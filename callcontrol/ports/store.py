@@ -15,6 +15,7 @@ from callcontrol.core.model import (
     Lead,
     LeadId,
     LegRecord,
+    Step,
     TransferId,
 )
 from callcontrol.ports.records import (
@@ -85,10 +86,10 @@ class Store(Protocol):
         """
         ...
 
-    async def resolve(self, row: TransferRow, decide: Decide, now: datetime) -> AttemptResolved:
-        """Have `decide` choose by the facts of now, and reserve the agents it rings for the transfer.
+    async def resolve(self, row: TransferRow, step: Step, decide: Decide, now: datetime) -> AttemptResolved:
+        """Have `decide` choose by the step's facts of now, and reserve the agents it rings for the transfer.
 
-        One transaction; `decide` is called from any thread, and again where that is tried again.
+        `decide` is called from any thread, and again where another transfer was quicker to an agent.
         """
         ...
 

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, update
 
+from callcontrol.adapters.sql import claims, standings
 from callcontrol.adapters.sql import schema as s
-from callcontrol.adapters.sql import standings
 from callcontrol.adapters.sql.directory import Memory
 from callcontrol.adapters.sql.own_tables import Site
 from callcontrol.core.model import Agent, AgentId, Candidate, EndpointKind, Standing
@@ -57,4 +57,4 @@ def rest(connection: Connection, memory: Memory, agent_id: AgentId, until: datet
 def hold(
     connection: Connection, hold_id: str, agents: Sequence[AgentId], until: datetime, now: datetime
 ) -> Sequence[AgentId]:
-    return standings.hold(connection, hold_id, agents, now=now, until=until)
+    return claims.hold(connection, hold_id, agents, now=now, until=until)

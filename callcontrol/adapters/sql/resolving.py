@@ -1,121 +1,165 @@
-"""Whom a step rings now, and their reservation: two statements, asked while a lead waits.
+"""Whom steps ring now, and their reservation: two statements, however many transfers ask at once.
 
-The first looks at the directory's version, the transfer, and the standings of those the step is about; whom
-that is says the directory as it was last seen, which is looked at again where the version is another one.
-The second claims those who are to ring, all or nobody.
+The first looks at the directory's version and at the standings of those the steps are about; whom that is
+says the directory as it was last seen, and where its version is another one by now, it is looked at again.
+Then it is decided transfer by transfer, each seeing whom those before it ring. The second statement claims
+them, for each transfer all of them or nobody.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Connection, Select, select
 
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql import standings
 from callcontrol.adapters.sql.agents import candidates_of
+from callcontrol.adapters.sql.claims import Claim, claim, claims_of, give_back
 from callcontrol.adapters.sql.directory import STATE, Memory, Roster, State
 from callcontrol.adapters.sql.driven import Driven
-from callcontrol.adapters.sql.facts import Facts
+from callcontrol.adapters.sql.errors import LostRaceError
+from callcontrol.adapters.sql.facts import About, Facts
 from callcontrol.adapters.sql.own_tables import NOTHING, Site
+from callcontrol.adapters.sql.statements import bound, given
 from callcontrol.core.events import AttemptResolved
-from callcontrol.core.model import AgentId, Leg, PoolId, Standing, Step, StepKind
+from callcontrol.core.model import Agent, AgentId, Candidate, Standing, Step, TransferId
 from callcontrol.core.routing import RoutingFacts
 from callcontrol.ports import Decide, TransferRow, UnknownError
 
 
-def _look(dialect: str) -> Select[Any]:
-    """At least one row, where there is such a transfer."""
-    standing = s.agent_standing
-    return select(*STATE, s.transfer.c.outcome, *standings.COLUMNS).select_from(
-        s.directory.join(s.transfer, s.transfer.c.id == bindparam("sought")).outerjoin(
-            standing, standing.c.agent_id.in_(standings.given(dialect))
-        )
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """A transfer asks whom a step rings."""
+
+    row: TransferRow
+    step: Step
+    decide: Decide
+    now: datetime
+    site: Site = NOTHING
+
+
+Answer = AttemptResolved | Exception
+
+
+def resolve(memory: Memory, connection: Connection, asked: Sequence[Asked]) -> list[Answer]:
+    """An answer each, or what went wrong with that one: LostRaceError where an agent was taken meanwhile,
+    UnknownError for a transfer never opened. What a lost one got is given back.
+    """
+    plans, rows = _look(connection, memory, asked)
+    taken: dict[AgentId, Claim] = {}
+    for plan in plans:
+        plan.decide(rows, taken)
+    got = claim(connection, taken.values())
+    short = [plan for plan in plans if not plan.claims or not plan.claims <= got]
+    outcomes = _outcomes(connection, short)
+    for plan in short:
+        give_back(connection, plan.asked.row.id, (plan.claims & got) - plan.had)
+        plan.settle(outcomes)
+    return [plan.answer for plan in plans]
+
+
+class _Plan:
+    """One transfer's question on its way to the answer."""
+
+    answer: Answer
+
+    def __init__(self, asked: Asked, connection: Connection, roster: Roster) -> None:
+        row = asked.row
+        self.asked = asked
+        self.claims: set[AgentId] = set()
+        self.had: set[AgentId] = set()  # who was the transfer's already
+        self._facts = Facts(connection, asked.site.toggles(roster), row.bot, row.lead, asked.now)
+        self.about: About = self._facts.about(asked.step)
+
+    def decide(self, rows: Mapping[AgentId, Sequence[Any]], taken: dict[AgentId, Claim]) -> None:
+        asked, row = self.asked, self.asked.row
+        found = dict(self._standings(rows, taken))
+        self.had = {agent_id for agent_id, standing in found.items() if standing.claimed_by == row.id}
+        candidates = candidates_of(self.about.agents, found)
+        try:
+            self.answer = asked.decide(lambda _: self._of(candidates))
+        except Exception as error:
+            self.answer = error
+            return
+        pool_id = self._facts.pool_of(asked.step.kind)
+        claims = claims_of(row.id, row.bot, self.answer.legs, pool_id, asked.now)
+        self.claims = {one.agent_id for one in claims}
+        taken |= {one.agent_id: one for one in claims}
+
+    def _of(self, candidates: tuple[Candidate, ...]) -> RoutingFacts:
+        return self._facts.of(self.asked.step, self.about, candidates)
+
+    def _standings(
+        self, rows: Mapping[AgentId, Sequence[Any]], taken: Mapping[AgentId, Claim]
+    ) -> Iterable[tuple[AgentId, Standing]]:
+        for agent in self.about.agents:
+            row, by = rows.get(agent.id), taken.get(agent.id)
+            if row is None and by is None:
+                continue
+            standing = Standing() if row is None else standings.standing(row, agent.zone, self.asked.now)
+            if by is not None:
+                standing = replace(standing, claimed_by=by.by, last_rung_at=by.at)
+            yield agent.id, standing
+
+    def settle(self, outcomes: Mapping[TransferId, str | None]) -> None:
+        """Of one that rings no agent, or did not get all."""
+        transfer_id = self.asked.row.id
+        if isinstance(self.answer, Exception):
+            return
+        if transfer_id not in outcomes:
+            self.answer = UnknownError("transfer", transfer_id)
+        elif outcomes[transfer_id] is not None:
+            over = "the transfer is over"
+            self.answer = replace(self.answer, legs=(), next_after_s=None, because=over)
+        elif self.claims:
+            self.answer = LostRaceError()
+
+
+_STANDINGS = Driven(
+    lambda dialect: select(*STATE, *standings.COLUMNS).select_from(
+        s.directory.outerjoin(s.agent_standing, s.agent_standing.c.agent_id.in_(given(dialect, "agents")))
     )
+)
 
 
-_LOOK = Driven(_look)
-_BEFORE = len(STATE) + 1  # columns, in front of a standing's
+def _look(
+    connection: Connection, memory: Memory, asked: Sequence[Asked]
+) -> tuple[list[_Plan], Mapping[AgentId, Sequence[Any]]]:
+    seen = memory.newest
+    plans = [_Plan(one, connection, seen) for one in asked]
+    state, rows = _standings(connection, plans)
+    roster = memory.roster(connection, state)
+    if roster is not seen:
+        plans = [_Plan(one, connection, roster) for one in asked]
+        _, rows = _standings(connection, plans)
+    return plans, rows
 
 
-class Look:
-    """The facts of now for one step of a transfer."""
-
-    def __init__(
-        self, connection: Connection, memory: Memory, row: TransferRow, now: datetime, site: Site
-    ) -> None:
-        self._connection = connection
-        self._memory = memory
-        self._row = row
-        self._now = now
-        self._site = site
-        self._pools: dict[StepKind, PoolId | None] = {}
-        self.outcome: str | None = None
-        self.mine: set[AgentId] = set()  # whom the transfer has already
-
-    def __call__(self, step: Step) -> RoutingFacts:
-        seen = self._memory.newest
-        facts = self._facts(seen)
-        about = facts.about(step)
-        state, found = self._ask(standings.keys(self._connection, about.agents))
-        roster = self._memory.roster(self._connection, state)
-        if roster is not seen:
-            facts = self._facts(roster)
-            about = facts.about(step)
-            _, found = self._ask(standings.keys(self._connection, about.agents))
-        zones = {agent.id: agent.zone for agent in about.agents}
-        known = {row[0]: standings.standing(row, zones[row[0]], self._now) for row in found}
-        self.mine = _of(known, self._row)
-        told = facts.of(step, about, candidates_of(about.agents, known))
-        self._pools[step.kind] = facts.pool_of(step.kind)
-        return told
-
-    def pool_of(self, step: StepKind) -> PoolId | None:
-        return self._pools.get(step)
-
-    def _facts(self, roster: Roster) -> Facts:
-        return Facts(self._connection, self._site.toggles(roster), self._row.bot, self._row.lead, self._now)
-
-    def _ask(self, agents: Any) -> tuple[State, list[Any]]:
-        rows = _LOOK.rows(self._connection, {"sought": self._row.id, "agents": agents})
-        if not rows:
-            raise UnknownError("transfer", self._row.id)
-        version, toggle_seq, self.outcome = rows[0][:_BEFORE]
-        return State(version, toggle_seq), [row[_BEFORE:] for row in rows if row[_BEFORE] is not None]
+def _standings(
+    connection: Connection, plans: Iterable[_Plan]
+) -> tuple[State, Mapping[AgentId, Sequence[Any]]]:
+    agents: set[Agent] = set()
+    for plan in plans:
+        agents.update(plan.about.agents)
+    rows = _STANDINGS.rows(connection, {"agents": bound(agent.id for agent in agents)})
+    width = len(STATE)
+    found = {AgentId(row[width]): row[width:] for row in rows if row[width] is not None}
+    return State(*rows[0][:width]), found
 
 
-def _of(known: Mapping[AgentId, Standing], row: TransferRow) -> set[AgentId]:
-    return {agent_id for agent_id, standing in known.items() if standing.claimed_by == row.id}
+def _ids(dialect: str) -> Select[Any]:
+    of_these = s.transfer.c.id.in_(given(dialect, "transfers"))
+    return select(s.transfer.c.id, s.transfer.c.outcome).where(of_these)
 
 
-def resolve(
-    connection: Connection,
-    memory: Memory,
-    row: TransferRow,
-    decide: Decide,
-    *,
-    now: datetime,
-    site: Site = NOTHING,
-) -> AttemptResolved:
-    """Raises LostRaceError where an agent was taken meanwhile, UnknownError for a transfer never opened."""
-    look = Look(connection, memory, row, now, site)
-    resolved = decide(look)
-    if look.outcome is not None:
-        return replace(resolved, legs=(), next_after_s=None, because="the transfer is over")
-    claim(connection, row, resolved.legs, look.pool_of(resolved.step.kind), now, mine=look.mine)
-    return resolved
+_OUTCOMES = Driven(_ids)
 
 
-def claim(
-    connection: Connection,
-    row: TransferRow,
-    legs: Iterable[Leg],
-    pool_id: PoolId | None,
-    now: datetime,
-    *,
-    mine: Iterable[AgentId] = (),
-) -> None:
-    agents = {leg.agent_id for leg in legs if leg.agent_id is not None}
-    until = now + standings.claimed_for(row.bot)
-    standings.claim(connection, row.id, agents, now=now, until=until, pool_id=pool_id, mine=mine)
+def _outcomes(connection: Connection, plans: Iterable[_Plan]) -> Mapping[TransferId, str | None]:
+    transfers = {plan.asked.row.id for plan in plans}
+    if not transfers:
+        return {}
+    rows = _OUTCOMES.rows(connection, {"transfers": bound(transfers)})
+    return {TransferId(transfer_id): outcome for transfer_id, outcome in rows}

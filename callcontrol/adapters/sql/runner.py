@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -17,6 +17,7 @@ from callcontrol.ports import StoreError
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 LIMIT_S = 5.0
 MUCH_LIMIT_S = 60.0
@@ -75,17 +76,6 @@ class Runner:
         self._waiting.append(job)
         return await self._ask(self._writers, job, self._answer_waiting)
 
-    async def write_once(
-        self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """A write of one statement, after any number that read: on PostgreSQL it needs no transaction, whose
-        begin and end would take as long as the statements themselves.
-        """
-        if self._one_writer:
-            return await self.write_together(question, *args, **kwargs)
-        job = _Job(lambda connection: question(connection, *args, **kwargs))
-        return await self._ask(self._writers, job, partial(job.answer, self._statements))
-
     async def close(self) -> None:
         """What has been asked is answered first, if it ends in time."""
         for threads in self._threads:
@@ -97,6 +87,11 @@ class Runner:
             for threads in self._threads:
                 threads.shutdown()
         self._engine.dispose()
+
+    async def write_for_all(self, job: "_Job[T]", work: Callable[[Engine], None]) -> T:
+        """Have `work` done in a writer's thread, and wait for `job`, which it answers: see `Batch`."""
+        engine = self._engine if self._one_writer else self._statements
+        return await self._ask(self._writers, job, partial(work, engine))
 
     async def _ask(
         self,
@@ -122,28 +117,86 @@ class Runner:
 
     def _answer_waiting(self) -> None:
         """In the writer's thread. Nothing may wait any more: an earlier call took it along."""
-        taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), _TOGETHER))]
-        if len(taken) == 1:
-            taken[0].answer(self._engine)
+        jobs = [job for job in _popped(self._waiting) if job.begins()]
+        if len(jobs) == 1:
+            jobs[0].answer_now(self._engine)
+        if len(jobs) <= 1:
             return
-        jobs = [job for job in taken if job.begins()]
         try:
             with translated():
                 answers = _in_transaction(
                     self._engine, lambda connection: [job.ask(connection) for job in jobs]
                 )
         except Exception as error:
-            if (
-                isinstance(error, StoreError) and error.retryable
-            ):  # it would fail them all, one after the other
-                for job in jobs:
-                    job.done.set_exception(StoreError(str(error), retryable=True))
-            else:
-                for job in jobs:
-                    job.answer_now(self._engine)
+            for job in jobs:
+                _failed(job, error, self._engine)
         else:
             for job, answer in zip(jobs, answers, strict=True):
                 job.done.set_result(answer)
+
+
+class Batch(Generic[Item, T]):
+    """One question for all who wait: asked together, answered each by itself.
+
+    On PostgreSQL without a transaction: the question may read as it likes, and changes by one statement.
+    """
+
+    def __init__(
+        self, runner: Runner, question: Callable[[Connection, Sequence[Item]], Sequence[T | Exception]]
+    ) -> None:
+        """An exception among the answers is that one's own; LostRaceError: it is asked again, alone."""
+        self._runner = runner
+        self._question = question
+        self._waiting: deque[tuple[_Job[T], Item]] = deque()
+
+    async def ask(self, item: Item) -> T:
+        job = _Job(lambda connection: self._alone(connection, item))
+        self._waiting.append((job, item))
+        return await self._runner.write_for_all(job, self._answer_waiting)
+
+    def _alone(self, connection: Connection, item: Item) -> T:
+        (answer,) = self._question(connection, [item])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _answer_waiting(self, engine: Engine) -> None:
+        """In a writer's thread. Nothing may wait any more: an earlier call took it along."""
+        taken = [(job, item) for job, item in _popped(self._waiting) if job.begins()]
+        if len(taken) == 1:
+            taken[0][0].answer_now(engine)
+        if len(taken) <= 1:
+            return
+        try:
+            answers = _answer(engine, lambda connection: self._question(connection, [i for _, i in taken]))
+        except Exception as error:
+            for job, _ in taken:
+                _failed(job, error, engine)
+            return
+        for (job, _), answer in zip(taken, answers, strict=True):
+            if isinstance(answer, LostRaceError):
+                job.answer_now(engine)
+            elif isinstance(answer, Exception):
+                job.done.set_exception(answer)
+            else:
+                job.done.set_result(answer)
+
+
+def _popped(waiting: deque[T]) -> Iterator[T]:
+    """Those who wait, but not too many; other threads take theirs."""
+    with suppress(IndexError):
+        for _ in range(_TOGETHER):
+            yield waiting.popleft()
+
+
+def _failed(job: "_Job[Any]", error: Exception, engine: Engine) -> None:
+    """Of many who asked together: each is asked again by itself, but where it would fail them all, one after
+    the other.
+    """
+    if isinstance(error, StoreError) and error.retryable:
+        job.done.set_exception(StoreError(str(error), retryable=True))
+    else:
+        job.answer_now(engine)
 
 
 class _Job(Generic[T]):

@@ -1,10 +1,7 @@
-"""What has lately become of the agents, and whose they are just now.
-
-A claim is a transfer's, or a hold's, until an instant; past it, it is nobody's, so that a daemon that died
-keeps no one. Rows are written in the order of the agents' ids, so that two daemons never wait for each other.
+"""What has lately become of the agents. Rows are written in the order of the agents' ids, so that two
+daemons never wait for each other.
 """
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -12,40 +9,24 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
     Connection,
     Select,
-    Text,
-    bindparam,
     delete,
-    func,
-    or_,
     select,
-    true,
-    update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from callcontrol.adapters.sql import schema as s
+from callcontrol.adapters.sql.claims import FREED
 from callcontrol.adapters.sql.directory import Known
-from callcontrol.adapters.sql.driven import Driven, instant, stored
-from callcontrol.adapters.sql.errors import LostRaceError
-from callcontrol.adapters.sql.instants import Instant
-from callcontrol.adapters.sql.statements import insert_once, upsert
-from callcontrol.core.model import Agent, AgentId, Bot, PoolId, Standing, TransferId
+from callcontrol.adapters.sql.driven import Driven, instant
+from callcontrol.adapters.sql.statements import bound, given, insert_once, upsert
+from callcontrol.core.model import Agent, AgentId, Standing, TransferId
 from callcontrol.core.standing import Became, StandingChange
 
-CLAIM_MARGIN = timedelta(seconds=120)  # the overview, the join, and phones that are slow to let go
-CALL_LASTS = timedelta(hours=4)  # at most, for a claim whose end nobody told
 COME_BACK = "*50"  # the feature code; see dialplan/README.md
 
 _T = s.agent_standing
 _NONE = Standing()
-
-
-def claimed_for(bot: Bot) -> timedelta:
-    """How long an agent may be rung, asked, briefed and introduced."""
-    return timedelta(seconds=bot.ring_timeout_s + bot.accept_timeout_s + bot.handoff_limit_s) + CLAIM_MARGIN
 
 
 # --- as of now
@@ -56,13 +37,13 @@ def of_agents(connection: Connection, agents: Collection[Agent], now: datetime) 
     if not agents:
         return {}
     zones = {agent.id: agent.zone for agent in agents}
-    rows = _STANDING.rows(connection, {"agents": keys(connection, agents)})
+    rows = _STANDING.rows(connection, {"agents": bound(zones)})
     return {row[0]: standing(row, zones[row[0]], now) for row in rows}
 
 
 @cache
 def _of_agents(dialect: str) -> Select[Any]:
-    return select(_T).where(_T.c.agent_id.in_(given(dialect)))
+    return select(_T).where(_T.c.agent_id.in_(given(dialect, "agents")))
 
 
 COLUMNS = (
@@ -78,7 +59,7 @@ COLUMNS = (
     _T.c.talks_today,
     _T.c.talks_on,
 )
-_STANDING = Driven(lambda dialect: select(*COLUMNS).where(_T.c.agent_id.in_(given(dialect))))
+_STANDING = Driven(lambda dialect: select(*COLUMNS).where(_T.c.agent_id.in_(given(dialect, "agents"))))
 
 
 def standing(row: Sequence[Any], zone: tzinfo, now: datetime) -> Standing:
@@ -99,170 +80,6 @@ def standing(row: Sequence[Any], zone: tzinfo, now: datetime) -> Standing:
         last_rung_at=instant(rung),
         transfers_today=talks if today else 0,
     )
-
-
-# --- claims
-
-
-def claim(
-    connection: Connection,
-    transfer_id: TransferId,
-    agents: Collection[AgentId],
-    *,
-    now: datetime,
-    until: datetime,
-    pool_id: PoolId | None,
-    mine: Iterable[AgentId] = (),
-) -> None:
-    """All of them, or none but those who are the transfer's already (`mine`).
-
-    Raises LostRaceError where another transfer has one by now, or this one has its outcome: what it then
-    did not need is given back, which counts where no transaction does that.
-    """
-    if not agents:
-        return
-    dialect = connection.dialect.name
-    values = {
-        "agents": _ids(dialect, agents),
-        "by": transfer_id,
-        "until": stored(connection, until),
-        "now": stored(connection, now),
-        "pool": pool_id,
-    }
-    got = {row[0] for row in _CLAIM.rows(connection, values)}
-    if len(got) < len(agents):
-        back = {"agents": _ids(dialect, got.difference(mine)), "transfer": transfer_id}
-        connection.execute(_give_back(dialect), back)
-        raise LostRaceError
-
-
-def hold(
-    connection: Connection, hold_id: str, agents: Collection[AgentId], *, now: datetime, until: datetime
-) -> Sequence[AgentId]:
-    """Those who were free, or held by this hold already."""
-    dialect = connection.dialect.name
-    values = {"by": _holder(hold_id), "until": until, "now": now}
-    held = set(connection.scalars(_hold(dialect), {"agents": _ids(dialect, agents), **values}))
-    return tuple(agent_id for agent_id in dict.fromkeys(agents) if agent_id in held)
-
-
-_PASS_ON = update(_T).where(_T.c.claimed_by == bindparam("holder"), _T.c.claimed_until > bindparam("now"))
-
-
-def pass_on(connection: Connection, hold_id: str, transfer_id: TransferId, now: datetime) -> None:
-    """What the hold has is the transfer's from now on."""
-    given = {"holder": _holder(hold_id), "now": now, "claimed_by": transfer_id}
-    connection.execute(_PASS_ON, given)
-
-
-@cache
-def _give_back(dialect: str) -> Any:
-    return (
-        update(_T)
-        .where(_T.c.claimed_by == bindparam("transfer"), _T.c.agent_id.in_(given(dialect)))
-        .values(_FREED)
-    )
-
-
-def _holder(hold_id: str) -> str:
-    """So that nobody takes a transfer's agents by giving its id as a hold's."""
-    return f"hold:{hold_id}"
-
-
-_FREED: dict[str, Any] = {"claimed_by": None, "claimed_until": None, "claimed_pool_id": None}
-_RELEASE = (
-    update(_T)
-    .where(
-        _T.c.claimed_by == bindparam("transfer"),
-        or_(
-            bindparam("winner", type_=Text).is_(None),
-            _T.c.agent_id != bindparam("winner", type_=Text),
-        ),
-    )
-    .values(_FREED)
-)
-_KEEP = (
-    update(_T)
-    .where(_T.c.claimed_by == bindparam("transfer"), _T.c.agent_id == bindparam("winner"))
-    .values(claimed_until=bindparam("until", type_=Instant))
-)
-
-
-def release(connection: Connection, transfer_id: TransferId) -> None:
-    connection.execute(_RELEASE, {"transfer": transfer_id, "winner": None})
-
-
-def keep_only(connection: Connection, transfer_id: TransferId, winner: AgentId | None, at: datetime) -> None:
-    """The transfer has its outcome: it needs nobody but the winner, and that one while they talk."""
-    connection.execute(_RELEASE, {"transfer": transfer_id, "winner": winner})
-    if winner is not None:
-        connection.execute(_KEEP, {"transfer": transfer_id, "winner": winner, "until": at + CALL_LASTS})
-
-
-def given(dialect: str) -> Any:
-    """The ids bound as `agents`, in order: one parameter, however many they are."""
-    if dialect == "sqlite":
-        return select(func.json_each(bindparam("agents", type_=Text)).table_valued("value").c.value)
-    return select(func.unnest(bindparam("agents", type_=ARRAY(Text))).column_valued("given"))
-
-
-def keys(connection: Connection, agents: Iterable[Agent]) -> Any:
-    """What is bound as `agents` for `given`."""
-    return _ids(connection.dialect.name, [agent.id for agent in agents])
-
-
-def _ids(dialect: str, agents: Iterable[AgentId]) -> Any:
-    ordered = sorted(agents)
-    return json.dumps(ordered) if dialect == "sqlite" else ordered
-
-
-def _claiming(dialect: str, columns: Mapping[str, Any], *, given_that: Any = None) -> Any:
-    """Insert or overwrite the rows of `agents`, but none that somebody else has."""
-    them = given(dialect).subquery()
-    rows = select(them.c[0], *columns.values()).where(true())  # SQLite takes ON for a join's without WHERE
-    if given_that is not None:
-        rows = rows.select_from(given_that.join(them, true()))
-    into = sqlite.insert(_T) if dialect == "sqlite" else postgresql.insert(_T)
-    inserted = into.from_select(["agent_id", *columns], rows)
-    return inserted.on_conflict_do_update(
-        index_elements=["agent_id"],
-        set_={name: inserted.excluded[name] for name in columns},
-        where=or_(
-            _T.c.claimed_by.is_(None),
-            _T.c.claimed_until <= bindparam("now", type_=Instant),
-            _T.c.claimed_by == bindparam("by", type_=Text),
-        ),
-    )
-
-
-def _claim(dialect: str) -> Any:
-    return _claiming(
-        dialect,
-        {
-            "claimed_by": bindparam("by", type_=Text),
-            "claimed_until": bindparam("until", type_=Instant),
-            "claimed_pool_id": bindparam("pool", type_=Text),
-            "last_rung_at": bindparam("now", type_=Instant),
-        },
-        given_that=select(s.transfer.c.id)
-        .where(s.transfer.c.id == bindparam("by"), s.transfer.c.outcome.is_(None))
-        .with_for_update(read=True)  # an outcome just being written releases what we claim, or is seen
-        .subquery(),
-    ).returning(_T.c.agent_id)
-
-
-_CLAIM = Driven(_claim)
-
-
-@cache
-def _hold(dialect: str) -> Any:
-    return _claiming(
-        dialect,
-        {
-            "claimed_by": bindparam("by", type_=Text),
-            "claimed_until": bindparam("until", type_=Instant),
-        },
-    ).returning(_T.c.agent_id)
 
 
 # --- what a transfer leaves them with
@@ -301,7 +118,7 @@ def change(
         row = rows[one.agent_id]
         pool_id, mine = row["claimed_pool_id"], row["claimed_by"] == transfer_id
         if mine:
-            row.update(_FREED)
+            row.update(FREED)
         agent = known.agents.get(one.agent_id)
         if one.became is Became.TALKED:
             _talked(row, known, agent, pool_id if mine else None, one.at)
@@ -316,7 +133,7 @@ def _locked(connection: Connection, agents: Collection[AgentId]) -> dict[AgentId
     dialect = connection.dialect.name
     connection.execute(insert_once(dialect, _T), [_fresh(agent_id) for agent_id in sorted(agents)])
     found = connection.execute(
-        _of_agents(dialect).order_by(_T.c.agent_id).with_for_update(), {"agents": _ids(dialect, agents)}
+        _of_agents(dialect).order_by(_T.c.agent_id).with_for_update(), {"agents": bound(agents)}
     )
     return {AgentId(row["agent_id"]): dict(row) for row in found.mappings()}
 
@@ -352,12 +169,12 @@ def forget(connection: Connection, agents: Collection[AgentId]) -> None:
     """They are new: what an earlier agent of the same id left behind is not theirs."""
     if agents:
         dialect = connection.dialect.name
-        connection.execute(_forget(dialect), {"agents": _ids(dialect, agents)})
+        connection.execute(_forget(dialect), {"agents": bound(agents)})
 
 
 @cache
 def _forget(dialect: str) -> Any:
-    return delete(_T).where(_T.c.agent_id.in_(given(dialect)))
+    return delete(_T).where(_T.c.agent_id.in_(given(dialect, "agents")))
 
 
 def _fresh(agent_id: AgentId) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -25,7 +26,7 @@ from callcontrol.adapters.sql.changes import Change
 from callcontrol.adapters.sql.migrate import SchemaStatus, status_of, upgrade_in
 from callcontrol.adapters.sql.own_agents import Snapshot
 from callcontrol.adapters.sql.own_tables import NOTHING, OwnDatabase, OwnTables, Site
-from callcontrol.adapters.sql.runner import Runner
+from callcontrol.adapters.sql.runner import Batch, Runner
 from callcontrol.core.events import AttemptResolved, TransferRequested
 from callcontrol.core.model import (
     Agent,
@@ -37,6 +38,7 @@ from callcontrol.core.model import (
     Lead,
     LeadId,
     LegRecord,
+    Step,
     TransferId,
 )
 from callcontrol.ports import (
@@ -77,6 +79,7 @@ class SqlStore:
         """
         self._runner = Runner(url)
         self._memory = directory.Memory()
+        self._resolving = Batch(self._runner, partial(resolving.resolve, self._memory))
         self._own = None if own is None else OwnDatabase(own)
         self._synchronised: tuple[Snapshot, int] | None = None  # with which version of the directory
         self._now = now
@@ -232,9 +235,10 @@ class SqlStore:
                 site=site,
             )
 
-    async def resolve(self, row: TransferRow, decide: Decide, now: datetime) -> AttemptResolved:
+    async def resolve(self, row: TransferRow, step: Step, decide: Decide, now: datetime) -> AttemptResolved:
         site = await self._site(toggles=True)
-        return await self._runner.write_once(resolving.resolve, self._memory, row, decide, now=now, site=site)
+        asked = resolving.Asked(row=row, step=step, decide=decide, now=now, site=site)
+        return await self._resolving.ask(asked)
 
     async def consult(
         self, bot_id: BotId, lead: LeadId | NewLead, look: Callable[[Bot, Lead, FactsOf], T], now: datetime

@@ -8,12 +8,11 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, bindparam, func, insert, select
 
-from callcontrol.adapters.sql import journal, leads, outcomes, standings
+from callcontrol.adapters.sql import claims, journal, leads, outcomes
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.directory import Known, Memory, with_toggle
 from callcontrol.adapters.sql.facts import Facts
 from callcontrol.adapters.sql.own_tables import NOTHING, Site
-from callcontrol.adapters.sql.resolving import claim
 from callcontrol.core.events import TransferRequested
 from callcontrol.core.model import (
     AcceptBy,
@@ -183,7 +182,7 @@ def open_transfer(
         requested_at=now,
     )
     if request.hold_id:
-        standings.pass_on(connection, request.hold_id, transfer_id, now)
+        claims.pass_on(connection, request.hold_id, transfer_id, now)
     if first is None:
         written = Transition(transfer_id=transfer_id, entries=(Entry(seq=1, at=now, event=asked),), legs=())
     else:
@@ -191,7 +190,8 @@ def open_transfer(
         written = first(row, facts)
         for step in {record.step for record in written.legs}:
             legs = [record.leg for record in written.legs if record.step is step]
-            claim(connection, row, legs, facts.pool_of(step), now)
+            claimed = claims.claims_of(row.id, bot, legs, facts.pool_of(step), now)
+            claims.claim_all(connection, claimed)
     outcomes.record(connection, memory, written)
     return row
 
