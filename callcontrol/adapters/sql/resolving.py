@@ -49,8 +49,11 @@ def resolve(memory: Memory, connection: Connection, asked: Sequence[Asked]) -> l
     """
     plans, rows = _look(connection, memory, asked)
     taken: dict[AgentId, Claim] = {}
+    alone = len(plans) == 1  # then the claim itself finds that the transfer is over
+    known = {} if alone else _outcomes(connection, plans)
     for plan in plans:
-        plan.decide(rows, taken)
+        transfer_id = plan.asked.row.id
+        plan.decide(rows, taken, may_claim=alone or known.get(transfer_id, "unknown") is None)
     got = claim(connection, taken.values())
     short = [plan for plan in plans if not plan.claims or not plan.claims <= got]
     outcomes = _outcomes(connection, short)
@@ -73,7 +76,9 @@ class _Plan:
         self._facts = Facts(connection, asked.site.toggles(roster), row.bot, row.lead, asked.now)
         self.about: About = self._facts.about(asked.step)
 
-    def decide(self, rows: Mapping[AgentId, Sequence[Any]], taken: dict[AgentId, Claim]) -> None:
+    def decide(
+        self, rows: Mapping[AgentId, Sequence[Any]], taken: dict[AgentId, Claim], *, may_claim: bool
+    ) -> None:
         asked, row = self.asked, self.asked.row
         found = dict(self._standings(rows, taken))
         self.had = {agent_id for agent_id, standing in found.items() if standing.claimed_by == row.id}
@@ -82,6 +87,8 @@ class _Plan:
             self.answer = asked.decide(lambda _: self._of(candidates))
         except Exception as error:
             self.answer = error
+            return
+        if not may_claim:
             return
         pool_id = self._facts.pool_of(asked.step.kind)
         claims = claims_of(row.id, row.bot, self.answer.legs, pool_id, asked.now)
