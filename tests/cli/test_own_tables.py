@@ -59,6 +59,8 @@ async def test_agents_of_the_crm_are_listed_routed_to_and_named_in_the_directory
 async def test_a_toggle_that_the_crm_has_is_refused_in_words(crm):
     ran = await crm.run("agents", "zoe", "--off")
     assert (ran.code, ran.err) == (4, "who is available is in the site's own tables: change it there\n")
+    tagged = await crm.run("agents", "zoe", "--tag", "new")
+    assert (tagged.code, "change the tags there" in tagged.err) == (4, True)
     assert (await crm.run("agents", "zoe", "--rest", "5", "--json")).json[0]["state"] == "resting"
 
 

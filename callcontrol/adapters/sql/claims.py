@@ -177,7 +177,7 @@ def _claims(dialect: str) -> Any:
     """The rows bound as `claims`, in JSON."""
     if dialect == "sqlite":
         each = func.json_each(bindparam("claims", type_=Text)).table_valued("value")
-        paths = {name: literal_column(f"'$.{name}'") for name in _CLAIMED}
+        paths: dict[str, Any] = {name: literal_column(f"'$.{name}'") for name in _CLAIMED}
         columns = (func.json_extract(each.c.value, path).label(name) for name, path in paths.items())
         return select(*columns).subquery()
     records = func.json_to_recordset(bindparam("claims", type_=Text).cast(JSON))
