@@ -49,4 +49,9 @@ def service_of(request: HttpRequest) -> Service:
     return service
 
 
-Served = Annotated[Service, Depends(service_of)]
+async def _service(request: HttpRequest) -> Service:
+    """FastAPI takes a plain function to a thread of its own."""
+    return service_of(request)
+
+
+Served = Annotated[Service, Depends(_service)]

@@ -9,6 +9,7 @@ from callcontrol.ports.delivery import SmsGateway, Speech
 from callcontrol.ports.errors import (
     ChannelBusyError,
     ChannelUnknownError,
+    ElsewhereError,
     KeyReusedError,
     PortError,
     StoreError,
@@ -50,6 +51,7 @@ __all__ = [
     "ChannelUnknownError",
     "Clock",
     "Decide",
+    "ElsewhereError",
     "Entry",
     "FactsOf",
     "Finding",

@@ -12,7 +12,7 @@ import pytest
 
 from callcontrol.adapters.simulated import Behaviour, SimulatedPbx
 from callcontrol.adapters.simulated.pbx import Does
-from callcontrol.adapters.sql import SqlStore
+from callcontrol.adapters.sql import OwnTables, SqlStore
 from callcontrol.api import Service, Token, create_api
 from callcontrol.app.clock import SystemClock
 from callcontrol.app.web import WebServer, listen
@@ -84,8 +84,10 @@ async def eventually(holds: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def running(folder: Path, *, keep_alive_s: float = 15.0) -> AsyncIterator[Office]:
-    store = SqlStore(f"sqlite:///{folder / 'cc.db'}")
+async def running(
+    folder: Path, *, keep_alive_s: float = 15.0, own: OwnTables | None = None
+) -> AsyncIterator[Office]:
+    store = SqlStore(f"sqlite:///{folder / 'cc.db'}", own=own)
     await store.ensure_schema()
     await store.apply(DIRECTORY)
     clock = SystemClock()
