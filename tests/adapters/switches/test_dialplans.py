@@ -8,6 +8,7 @@ import pytest
 
 from callcontrol.adapters.freeswitch.checks import _NEEDED, _PLACES
 from callcontrol.adapters.freeswitch.ledger import OURS
+from callcontrol.core.model import AgentState
 
 DIALPLAN = Path(__file__).parents[3] / "dialplan"
 CONTRACT = (DIALPLAN / "README.md").read_text()
@@ -104,6 +105,22 @@ def test_every_place_that_is_gone_to_exists():
         assert context in expressions, context
         there = any(re.match(expression, one) for expression in expressions[context] for one in tried)
         assert there or exten == "$1", exten
+
+
+@pytest.mark.parametrize("state", list(AgentState))
+def test_a_phone_can_say_every_state(state: AgentState):
+    said = f"say-{state.value.replace('_', '-')}"
+    assert f"exten => {said},1," in ASTERISK
+    expressions = [c.attrib["expression"] for c in contexts()["callcontrol-agent"].iter("condition")]
+    assert any(re.match(expression, said) for expression in expressions if "say" in expression)
+    assert (DIALPLAN / "asterisk" / "sounds" / "callcontrol" / f"agent-{said[4:]}.ulaw").exists()
+
+
+def test_every_prompt_that_is_played_is_there():
+    played = re.findall(r"/callcontrol/([a-z0-9-]+)\.ulaw", FREESWITCH)
+    assert len(played) > 5
+    for name in {*played, "taken", "lead-gone", "called-off", "failed"}:
+        assert (DIALPLAN / "asterisk" / "sounds" / "callcontrol" / f"{name}.ulaw").exists(), name
 
 
 def test_nothing_in_the_dialplan_expands_what_a_lead_has_said_or_asks_for_an_api():
