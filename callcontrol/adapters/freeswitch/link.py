@@ -28,6 +28,7 @@ from callcontrol.ports import PortError
 log = structlog.get_logger(__name__)
 
 MAX_WAITING = 100_000  # events read and not yet handled
+NEWS_AT_ONCE = 200  # some milliseconds
 CLOSE_WITHIN_S = 2.0
 _AT_ONCE = 65536
 _REPLIES = ("command/reply", "api/response")
@@ -87,6 +88,7 @@ class _Session(InboundESL):  # type: ignore[misc]
             while data := self.sock.recv(_AT_ONCE):
                 for frame in framer.feed(data):
                     self.handle_event(frame)
+                gevent.sleep(0)  # or, while there is more to read, nothing would be written
         except (OSError, GarbledError) as error:
             why = str(error)
         except Exception as error:
@@ -139,6 +141,7 @@ class _Session(InboundESL):  # type: ignore[misc]
         except Exception as error:
             self.lose(str(error))  # unless it was the end of the connection that raised it
         if self._why:
+            self._shut()  # it may have been lost before there was anything to shut
             opened(LinkError(f"no connection to the switch: {self._why}", maybe_done=False))
             return
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -170,11 +173,14 @@ class _Session(InboundESL):  # type: ignore[misc]
             if not self._said.ready():
                 self._said.set(why)
             self._wake.set()
-            for end in (getattr(self, "sock_file", None), getattr(self, "sock", None)):  # each holds it open
-                if end is not None:
-                    with contextlib.suppress(OSError):
-                        end.close()
+            self._shut()
             self._post(None)
+
+    def _shut(self) -> None:
+        for end in (getattr(self, "sock_file", None), getattr(self, "sock", None)):  # each holds it open
+            if end is not None:
+                with contextlib.suppress(OSError):
+                    end.close()
 
 
 class EslLink:
@@ -208,10 +214,9 @@ class EslLink:
         self._pinger = asyncio.create_task(self._ping())
 
     def _open(self, opened: Callable[[Exception | None], None]) -> None:
-        self._session = _Session(self._settings, self._post)
-        if self.lost.done():
-            self._session.lose("closed")
-        self._session.open(opened)
+        if not self.lost.done():
+            self._session = _Session(self._settings, self._post)
+            self._session.open(opened)
 
     # --- orders
 
@@ -287,8 +292,7 @@ class EslLink:
         if not self._told:
             self._told = True
             self._in_loop(self._take_news)
-        elif len(self._news) > MAX_WAITING:
-            self._news.clear()
+        elif len(self._news) == MAX_WAITING:
             raise GarbledError("events come faster than they can be handled")
 
     def _in_loop(self, function: Callable[..., object], *args: Any) -> None:
@@ -296,8 +300,11 @@ class EslLink:
             self._loop.call_soon_threadsafe(function, *args)
 
     def _take_news(self) -> None:
+        """Some of it; the loop has others to look after."""
         self._told = False  # before looking: what comes from now on is told again
-        while self._news:
+        for _ in range(NEWS_AT_ONCE):
+            if not self._news:
+                return
             match self._news.popleft():
                 case (str(text), answered):
                     if not answered.done():
@@ -306,6 +313,8 @@ class EslLink:
                     self.fail(self._session._why if self._session is not None else "")  # noqa: SLF001
                 case (heard,):
                     self._take(heard)
+        self._told = True
+        self._loop.call_soon(self._take_news)
 
     def _take(self, heard: Event) -> None:
         if self.lost.done():
