@@ -54,6 +54,7 @@ class Lab:
         self.recordings = Recordings(self.world, self.app_bots, self.wire)
         self._rotation = itertools.count(1)
         self._bulk = itertools.count(1)
+        self._phone_secret = secrets.token_hex(12)
         self._lamps: list[Lamp] = []
 
     @classmethod
@@ -90,9 +91,8 @@ class Lab:
         for router in self.world.routers.values():
             router.outside_port = self.switch.phones_port
             await router.open()
-        phone_secret = secrets.token_hex(12)
-        self.switch.render(self.world.instance.sip_port, self.app_bots, phone_secret)
-        rendering.render_world(self.world, self.switch.trunk_port, phone_secret)
+        self.switch.render(self.world.instance.sip_port, self.app_bots, self._phone_secret)
+        rendering.render_world(self.world, self.switch.trunk_port, self._phone_secret)
         self.app_bots.sounds_dir = str(self.switch.folder)
         self.switch.keep_sound("moh/hold", _tone(parties.MOH_HZ, 10))
         self.switch.keep_sound("bot", _tone(parties.BY_NAME["bot"].tone_hz, 2))
@@ -133,7 +133,7 @@ class Lab:
 
     async def lamp(self, agent_id: str) -> Lamp:
         """An agent's lamp as a phone that subscribed to it shows it. It stays until the lab stops."""
-        lamp = Lamp(f"callcontrol-{agent_id}", self.switch.phones_port, self.watch)
+        lamp = Lamp(f"callcontrol-{agent_id}", self.switch.phones_port, self._phone_secret, self.watch)
         self._lamps.append(lamp)
         return await lamp.open()
 

@@ -9,6 +9,7 @@ from tests.lab.rendering import CHECKOUT, SOUNDS, dids
 from tests.lab.server import HOST
 
 SHIPPED = CHECKOUT / "dialplan" / "freeswitch"
+LAMPS = "blf"  # a console of lamps, which dials nothing
 NUMBERS = {"alice": "101", "bob": "102", "carol": "103", "dave": "104", "eve": "105"}
 
 
@@ -23,7 +24,7 @@ def render_pbx(pbx: FreeSwitchServer, world_port: int, app_bots: AppBots, phone_
             **dids(),
             "WORLD_SIP_PORT": str(world_port),
             "SOCKET_PORT": str(app_bots.socket_port),
-            "PHONES": "\n".join(_desk_phone(name, phone_secret) for name in NUMBERS),
+            "PHONES": "\n".join(_desk_phone(name, phone_secret) for name in (*NUMBERS, LAMPS)),
             "LOAD_PHONES": "\n".join(_load_phone(name, world_port) for name in phones),
             "BENCH_TRIOS": "\n".join(_trio(n, trio) for n, trio in enumerate(trios, 1)),
             "BENCH_QUEUES": "\n".join(_queue(name) for name in queues),
@@ -49,14 +50,15 @@ def _follow_the_installation_page(pbx: FreeSwitchServer) -> None:
 
 def _desk_phone(name: str, secret: str) -> str:
     """Each is behind a router, so that its contact is where the router is."""
+    number = NUMBERS.get(name, "")
     return f"""\
-<user id="{name}" number-alias="{NUMBERS[name]}">
+<user id="{name}" number-alias="{number}">
   <params><param name="password" value="{secret}"/></params>
   <variables>
     <variable name="user_context" value="agents"/>
     <variable name="sip-force-contact" value="NDLB-connectile-dysfunction"/>
     <variable name="effective_caller_id_name" value="{name.title()}"/>
-    <variable name="effective_caller_id_number" value="{NUMBERS[name]}"/>
+    <variable name="effective_caller_id_number" value="{number}"/>
   </variables>
 </user>"""
 
