@@ -4,6 +4,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from callcontrol.adapters.freeswitch.frames import Event
 from callcontrol.adapters.freeswitch.ledger import RINGING, UP
@@ -14,6 +15,12 @@ _ADDRESS = "{address}"
 _REGISTERED = re.compile(r"user/([^@%/]+)(?:@.*)?|sofia/[^/]+/([^@%/]+)%.*")  # dialled where it is registered
 
 
+@dataclass(frozen=True, slots=True)
+class Registration:
+    profile: str
+    host: str
+
+
 class Lines:
     def __init__(self, settings: FreeswitchSettings) -> None:
         self._before, self._after, self._told = "", "", False
@@ -22,7 +29,7 @@ class Lines:
             self._told = True
         self.domain = settings.domain or _domain(settings.extension_dial)  # empty: the switch's own
         self._directory: Mapping[str, bool] | None = None
-        self._registered: dict[str, set[str]] = defaultdict(set)  # user -> the call ids of its registrations
+        self._registered: dict[str, dict[str, Registration]] = defaultdict(dict)  # user -> by call id
         self._calls: dict[str, dict[str, LineState]] = defaultdict(dict)  # user -> channel -> what it does
 
     def state(self, endpoint: Endpoint) -> LineState:
@@ -46,6 +53,12 @@ class Lines:
             return f"{self._before}{endpoint.address}{self._after}"
         return _user(endpoint.address) if endpoint.kind is EndpointKind.DIAL else ""
 
+    def registration(self, endpoint: Endpoint) -> tuple[str, Registration] | None:
+        """Its user and where that is registered last; none where it is not."""
+        user = self._user_of(endpoint)
+        found = list(self._registered.get(user, {}).values())
+        return (user, found[-1]) if found else None
+
     def address_of(self, user: str) -> str:
         """The directory's extension for a user of the switch; its own name where the dial template has no say."""
         ours = self._told and user.startswith(self._before) and user.endswith(self._after)
@@ -66,7 +79,9 @@ class Lines:
         self._registered.clear()
         self._calls.clear()
         for row in registrations:
-            self._registered[row.get("reg_user", "")].add(row.get("token", ""))
+            profile = re.match(r"sofia/([^/]+)/", row.get("url", ""))
+            found = Registration(profile[1] if profile else "", row.get("realm", ""))
+            self._registered[row.get("reg_user", "")][row.get("token", "")] = found
         for row in channels:
             inbound = row.get("direction") == "inbound"
             self._call(
@@ -80,12 +95,12 @@ class Lines:
                 user, channel = event.get("Channel-Presence-ID", ""), event.get("Unique-ID", "")
                 self._call(user, channel, event.get("Channel-Call-State", ""), inbound=inbound)
             case "sofia::register":
-                self._registered[event.get("username") or event.get("from-user", "")].add(
-                    event.get("call-id", "")
-                )
+                found = Registration(event.get("profile-name", ""), event.get("from-host", ""))
+                user = event.get("username") or event.get("from-user", "")
+                self._registered[user][event.get("call-id", "")] = found
             case "sofia::unregister" | "sofia::expire":
                 user = event.get("user") or event.get("username") or event.get("from-user", "")
-                self._registered[user].discard(event.get("call-id", ""))
+                self._registered[user].pop(event.get("call-id", ""), None)
 
     def _call(self, presence_id: str, channel: str, state: str, *, inbound: bool) -> None:
         user = presence_id.partition("@")[0]

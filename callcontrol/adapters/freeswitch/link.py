@@ -156,7 +156,7 @@ class _Session(InboundESL):  # type: ignore[misc]
             self._unwritten.clear()
             self._commands_sent += (command.answered for command in batch)
             try:
-                self.sock.sendall("".join(f"{command.text}\n\n" for command in batch).encode())
+                self.sock.sendall("".join(command.text for command in batch).encode(errors="replace"))
             except OSError as error:
                 self.lose(str(error))
 
@@ -228,11 +228,16 @@ class EslLink:
         """Returns when the switch has taken it; BACKGROUND_JOB with that Job-UUID says what came of it."""
         await self.command(f"bgapi {checked(' '.join(words))}\nJob-UUID: {checked(job_id)}")
 
-    async def send_event(self, name: str, headers: Mapping[str, str]) -> None:
+    async def send_event(self, name: str, headers: Mapping[str, str], body: str = "") -> None:
+        """The body may be any text: the switch counts its bytes, and expands nothing in it."""
         lines = [f"sendevent {checked(name)}", *(f"{k}: {checked(v)}" for k, v in headers.items())]
-        await self.command("\n".join(lines))
+        if body:
+            size = len(body.encode(errors="replace"))
+            await self.command("\n".join([*lines, f"content-length: {size}"]), end=f"\n\n{body}")
+        else:
+            await self.command("\n".join(lines))
 
-    async def command(self, text: str, *, timeout_s: float | None = None) -> str:
+    async def command(self, text: str, *, end: str = "\n\n", timeout_s: float | None = None) -> str:
         """One that has been checked. A late answer is still taken in turn, and dropped."""
         name = " ".join(text.split()[:2])
         if self.lost.done() or self._session is None:
@@ -240,7 +245,7 @@ class EslLink:
             raise LinkError(f"no link to the switch: {why}", maybe_done=False)
         answered = self._loop.create_future()
         self._waiting.add(answered)
-        self._hub.call(self._session.order, _Command(text, answered))
+        self._hub.call(self._session.order, _Command(text + end, answered))
         try:
             async with asyncio.timeout(timeout_s or self._settings.command_timeout_s):
                 said: str = (await answered).strip()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from callcontrol.adapters.freeswitch import checks, originates
+from callcontrol.adapters.freeswitch import checks, messages, originates
 from callcontrol.adapters.freeswitch.causes import ANSWERED_ELSEWHERE, CANCELLED, NORMAL_CLEARING, SHUTDOWN
 from callcontrol.adapters.freeswitch.channels import Channels
 from callcontrol.adapters.freeswitch.dialstrings import dial_string
@@ -329,6 +329,9 @@ class FreeswitchPbx:
 
     async def answer_agent(self, channel: ChannelId, state: AgentState) -> None:
         await self._channels.transfer(channel, "callcontrol-agent", f"say-{state.value.replace('_', '-')}")
+
+    async def message(self, endpoint: Endpoint, body: str) -> None:
+        await messages.send(self._supervisor, self._lines, endpoint, body)
 
     # --- small things
 

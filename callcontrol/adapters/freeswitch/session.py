@@ -58,8 +58,8 @@ class Supervisor:
     async def bgapi(self, job_id: str, *words: str) -> None:
         await self._standing.bgapi(job_id, *words)
 
-    async def send_event(self, name: str, headers: Mapping[str, str]) -> None:
-        await self._standing.send_event(name, headers)
+    async def send_event(self, name: str, headers: Mapping[str, str], body: str = "") -> None:
+        await self._standing.send_event(name, headers, body)
 
     async def show(self, what: str) -> list[Row]:
         return await show(self._standing, what)

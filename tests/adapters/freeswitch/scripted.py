@@ -104,6 +104,8 @@ class ScriptedFreeswitch:
                 data = await reader.readuntil(b"\n\n")
                 self.wire += data
                 command = Command.parse(data.decode().removesuffix("\n\n"))
+                if (size := int(command.headers.get("content-length", "0"))) > 0:
+                    self.wire += await reader.readexactly(size)
                 self.commands.append(command)
                 self._more.set()
                 if (text := self._answer(command)) is not None:

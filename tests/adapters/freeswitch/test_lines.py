@@ -348,3 +348,38 @@ async def test_the_answer_goes_to_the_phone_that_asked(freeswitch: ScriptedFrees
     await daemon.saw(AgentAsked)
     await daemon.pbx.answer_agent(ChannelId("1.1"), AgentState.OFF_DUTY)
     assert (await freeswitch.saw("uuid_transfer")).rest == "1.1 say-off-duty XML callcontrol-agent"
+
+
+# --- messages
+
+
+async def test_a_message_is_sent_with_its_bytes_counted_so_that_nothing_in_it_is_an_order(
+    freeswitch: ScriptedFreeswitch, daemon: Daemon
+):
+    await daemon.saw(LinkUp)
+    where = {"username": "alice", "call-id": "c1", "profile-name": "internal", "from-host": "pbx.example"}
+    await freeswitch.say(custom("sofia::register", "", where))
+    await until(lambda: daemon.pbx.line(phone("alice")) is LineState.NOT_IN_USE)
+    before = len(freeswitch.wire)
+    body = "Missed: Lena ${system(id)} Grüße\n\napi system id\n\n"
+    sending = asyncio.create_task(daemon.pbx.message(phone("alice"), body))
+    head = (
+        "sendevent SEND_MESSAGE\nprofile: internal\nuser: alice\nhost: pbx.example\n"
+        f"content-type: text/plain;charset=UTF-8\ncontent-length: {len(body.encode())}\n\n"
+    )
+    await sending
+    assert bytes(freeswitch.wire[before:]).decode() == head + body
+    await daemon.pbx.show(ALICE, AgentState.AVAILABLE)
+    assert "system" not in freeswitch.names()
+
+
+async def test_a_phone_that_is_not_registered_or_a_text_too_long_is_refused(
+    freeswitch: ScriptedFreeswitch, daemon: Daemon
+):
+    await daemon.saw(LinkUp)
+    with pytest.raises(PortError, match="registered"):
+        await daemon.pbx.message(phone("alice"), "Hello")
+    await freeswitch.say(custom("sofia::register", "", {"username": "alice", "call-id": "c1"}))
+    await until(lambda: daemon.pbx.line(phone("alice")) is LineState.NOT_IN_USE)
+    with pytest.raises(PortError, match="1200 bytes"):
+        await daemon.pbx.message(phone("alice"), "ü" * 601)
