@@ -67,7 +67,8 @@ class LegTrack:
 @dataclass(slots=True)
 class CallTrack:
     call: Call
-    joined: ChannelId | None = None  # the last agent's leg that has been with the lead
+    joined: ChannelId | None = None  # the agent's leg that is with the lead
+    was_joined: bool = False  # some agent's leg has been
     connected: bool = False  # from here on it is an agent's call
 
 
@@ -239,6 +240,8 @@ class Ledger:
         leg, transfer_id = self.legs.get(channel), self._party_of.get(channel)
         self.drop(channel)
         if leg is not None:
+            if (call := self.calls.get(leg.transfer_id)) is not None and call.joined == channel:
+                call.joined = None
             by = e.EndedBy.NORMAL if leg.up else ended_by(cause)
             return (e.LegEnded(channel=channel, by=by, cause=cause),)
         if transfer_id is not None and (call := self.calls.get(transfer_id)) is not None:
@@ -274,7 +277,7 @@ class Ledger:
     def _mark_joined(self, leg: LegTrack) -> None:
         leg.joined = True
         if (call := self.calls.get(leg.transfer_id)) is not None:
-            call.joined = leg.id
+            call.joined, call.was_joined = leg.id, True
 
     def _pair(self, one: ChannelId, other: ChannelId) -> None:
         if one and other:

@@ -153,12 +153,14 @@ class FreeswitchPbx:
         variables = {"CALLCONTROL_TRANSFER": ""}
         if with_bot:
             variables |= {"transfer_after_bridge": "", "CALLCONTROL_AGENT": ""}
-        elif call.joined is not None:
+        elif call.was_joined:
             # Its agent's leg has ended; it may not have noticed yet, and will look at this then.
             variables |= {"CALLCONTROL_CONNECTED": "1"}
         await self._channels.set(lead, variables)
         if await self._channels.place(lead) in HELD and await self._channels.partner(lead) is None:
-            await self._channels.transfer(lead, "callcontrol-lead", "connected" if call.joined else "missed")
+            await self._channels.transfer(
+                lead, "callcontrol-lead", "connected" if call.was_joined else "missed"
+            )
 
     # --- legs
 

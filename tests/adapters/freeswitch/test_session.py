@@ -388,6 +388,24 @@ async def test_releasing_the_bot_brings_lead_and_agent_together_first(
     assert ended == [("uuid_bridge", f"{LEAD} {LEG}"), ("uuid_kill", f"{BOT} NORMAL_CLEARING")]
 
 
+async def test_a_bot_that_dies_after_an_agent_has_left_the_handoff_does_not_make_it_an_agents_call(
+    freeswitch: ScriptedFreeswitch, daemon: Daemon
+):
+    await watched(freeswitch, daemon)
+    await daemon.pbx.ring(order())
+    await freeswitch.say(state(LEG, "ACTIVE") + custom("callcontrol::leg_answered", LEG, {"Accepted": "1"}))
+    await daemon.saw(e.LegAccepted)
+    await daemon.pbx.join(LEAD, LEG)
+    ear = {"Unique-ID": LEAD, "Media-Bug-Function": "eavesdrop", "Media-Bug-Target": LEAD}
+    await freeswitch.say(event("MEDIA_BUG_START", ear))
+    await daemon.saw(e.Joined)
+    await freeswitch.say(state(LEG, "HANGUP", Hangup_Cause="NORMAL_CLEARING") + state(BOT, "HANGUP"))
+    await daemon.saw(e.BotHungUp)
+    with pytest.raises(ChannelUnknownError):  # a round trip
+        await daemon.pbx.locate("nobody")
+    assert not any("CALLCONTROL_CONNECTED=1" in command.rest for command in freeswitch.commands)
+
+
 async def test_an_agent_who_leaves_silences_the_announcement_which_is_not_told_as_said(
     freeswitch: ScriptedFreeswitch, daemon: Daemon
 ):
