@@ -31,6 +31,7 @@ class Lines:
         self._directory: Mapping[str, bool] | None = None
         self._registered: dict[str, dict[str, Registration]] = defaultdict(dict)  # user -> by call id
         self._calls: dict[str, dict[str, LineState]] = defaultdict(dict)  # user -> channel -> what it does
+        self._owner: dict[str, str] = {}  # channel -> user
 
     def state(self, endpoint: Endpoint) -> LineState:
         user = self._user_of(endpoint)
@@ -78,6 +79,7 @@ class Lines:
         self._directory = directory
         self._registered.clear()
         self._calls.clear()
+        self._owner.clear()
         for row in registrations:
             profile = re.match(r"sofia/([^/]+)/", row.get("url", ""))
             found = Registration(profile[1] if profile else "", row.get("realm", ""))
@@ -94,6 +96,8 @@ class Lines:
                 inbound = event.get("Call-Direction") == "inbound"
                 user, channel = event.get("Channel-Presence-ID", ""), event.get("Unique-ID", "")
                 self._call(user, channel, event.get("Channel-Call-State", ""), inbound=inbound)
+            case "CHANNEL_HANGUP":
+                self._over(event.get("Unique-ID", ""))
             case "sofia::register":
                 found = Registration(event.get("profile-name", ""), event.get("from-host", ""))
                 user = event.get("username") or event.get("from-user", "")
@@ -104,16 +108,20 @@ class Lines:
 
     def _call(self, presence_id: str, channel: str, state: str, *, inbound: bool) -> None:
         user = presence_id.partition("@")[0]
-        if not user:
-            return
-        calls = self._calls[user]
-        if state in UP or (inbound and state in RINGING):
-            calls[channel] = LineState.IN_USE
-        elif state in RINGING:
-            calls[channel] = LineState.RINGING
-        elif state == "HANGUP":
-            calls.pop(channel, None)
-            if not calls:
+        if state == "HANGUP":
+            self._over(channel)
+        elif user and (state in UP or state in RINGING):
+            if self._owner.get(channel, user) != user:
+                self._over(channel)
+            self._owner[channel] = user
+            ringing = state in RINGING and not inbound  # one that dials is in use
+            self._calls[user][channel] = LineState.RINGING if ringing else LineState.IN_USE
+
+    def _over(self, channel: str) -> None:
+        """Whatever presence it ends with: a dialplan may have changed that."""
+        if (user := self._owner.pop(channel, None)) is not None:
+            del self._calls[user][channel]
+            if not self._calls[user]:
                 del self._calls[user]
 
 

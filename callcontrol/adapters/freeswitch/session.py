@@ -107,12 +107,17 @@ class Supervisor:
     async def _survey(self, link: EslLink) -> Survey:
         self.pbx_started = await link.api("global_getvar", "core_uuid")
         registrations = await show(link, "registrations")
-        rows = await show(link, "channels")
-        pairs = await show(link, "bridged_calls")
-        listed = {row.get("uuid") for row in rows}
+        rows = await _still_there(link, await show(link, "channels"))
+        there = {row.get("uuid") for row in rows}
         for channel in self._ledger.tracked:
-            if channel not in listed and (late := await _not_listed_yet(link, channel)) is not None:
+            if channel not in there and (late := await _not_listed_yet(link, channel)) is not None:
                 rows.append(late)
+                there.add(channel)
+        pairs = [
+            pair
+            for pair in await show(link, "bridged_calls")
+            if {pair.get("uuid"), pair.get("b_uuid")} <= there
+        ]
         self._lines.begin(registrations, rows, await list_users(link, self._lines.domain))
         for event in self._early:
             self._lines.take(event)
@@ -149,8 +154,14 @@ async def show(link: EslLink, what: str) -> list[Row]:
     return [row for row in rows if isinstance(row, dict)]
 
 
+async def _still_there(link: EslLink, rows: list[Row]) -> list[Row]:
+    """The switch lists from a database that is a moment behind, and of what has gone before us no event tells."""
+    asked = [link.api("uuid_exists", row.get("uuid", ""), timeout_s=LISTING_TIMEOUT_S) for row in rows]
+    return [row for row, said in zip(rows, await asyncio.gather(*asked), strict=True) if said == "true"]
+
+
 async def _not_listed_yet(link: EslLink, channel: ChannelId) -> Row | None:
-    """The switch lists from a database that is a moment behind. What is about to be taken for gone is asked for."""
+    """What is about to be taken for gone is asked for: the same database may not know it yet."""
     if await link.api("uuid_exists", channel) != "true":
         return None
     try:

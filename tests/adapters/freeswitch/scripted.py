@@ -67,6 +67,7 @@ class ScriptedFreeswitch:
     commands: list[Command] = field(default_factory=list)
     wire: bytearray = field(default_factory=bytearray)
     sessions: int = 0
+    channels: set[str] = field(default_factory=set)  # those that uuid_exists knows
     greeting: bytes = b"Content-Type: auth/request\n\n"
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
     _more: asyncio.Event = field(default_factory=asyncio.Event)
@@ -127,7 +128,7 @@ class ScriptedFreeswitch:
             case "show":
                 return rows()
             case "uuid_exists":
-                return "false"
+                return "true" if command.rest in self.channels else "false"
             case "uuid_getvar":
                 return "_undef_"
             case _:

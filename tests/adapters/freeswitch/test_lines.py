@@ -195,7 +195,20 @@ def test_calls_of_nobody_are_not_kept():
     assert not known._calls
 
 
+def test_a_call_is_over_whatever_presence_it_ends_with():
+    known = lines()
+    known.take(call("ACTIVE"))
+    known.take(call("HANGUP") | {"Channel-Presence-ID": "101@pbx.example"})
+    assert known.state(phone("alice")) is LineState.NOT_IN_USE
+    known.take(call("ACTIVE"))
+    known.take(call("ACTIVE") | {"Channel-Presence-ID": "bob@pbx.example"})
+    assert known.state(phone("alice")) is LineState.NOT_IN_USE
+    known.take({"Event-Name": "CHANNEL_HANGUP", "Unique-ID": "1.1"})
+    assert not known._calls
+
+
 async def test_the_phones_are_known_when_the_link_is_up(freeswitch: ScriptedFreeswitch):
+    freeswitch.channels |= {"1.1"}
     listed = {
         "registrations": rows({"reg_user": "alice", "token": "c1"}, {"reg_user": "bob", "token": "c2"}),
         "channels": rows(

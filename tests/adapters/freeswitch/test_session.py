@@ -113,6 +113,7 @@ def lists(*channels: dict[str, str], pairs: tuple[tuple[str, str], ...] = ()) ->
 
 async def test_the_survey_tells_what_every_channel_is_doing(freeswitch: ScriptedFreeswitch, daemon: Daemon):
     three = {"application": "three_way", "application_data": LEAD}
+    freeswitch.channels |= {LEAD, BOT, *(f"leg{n}" for n in range(1, 6))}
     freeswitch.answers["show"] = lists(
         row(LEAD),
         row(BOT),
@@ -149,6 +150,16 @@ async def test_a_channel_that_the_lists_do_not_have_yet_is_asked_for_before_it_i
     await daemon.saw(LinkUp)
     alive = daemon.reports[0].survey.alive  # type: ignore[union-attr]
     assert {key: found.doing for key, found in alive.items()} == {LEG: Doing.ACCEPTED}
+
+
+async def test_a_channel_that_the_lists_still_have_is_not_taken_for_alive(
+    freeswitch: ScriptedFreeswitch, daemon: Daemon
+):
+    freeswitch.channels |= {LEAD}
+    freeswitch.answers["show"] = lists(row(LEAD), row(BOT), pairs=((LEAD, BOT),))
+    await daemon.saw(LinkUp)
+    alive = daemon.reports[0].survey.alive  # type: ignore[union-attr]
+    assert {key: found.bridged_with for key, found in alive.items()} == {LEAD: frozenset()}
 
 
 async def test_events_that_come_before_the_survey_are_told_after_it(
