@@ -27,9 +27,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from callcontrol.adapters.sql import schema as s
-from callcontrol.adapters.sql.driven import Driven, stored
+from callcontrol.adapters.sql.driven import Driven
 from callcontrol.adapters.sql.errors import LostRaceError
-from callcontrol.adapters.sql.instants import Instant
+from callcontrol.adapters.sql.instants import Instant, stored
 from callcontrol.adapters.sql.statements import bound, given
 from callcontrol.core.model import AgentId, Bot, Leg, PoolId, TransferId
 
@@ -66,7 +66,7 @@ def claim(connection: Connection, claims: Iterable[Claim]) -> set[AgentId]:
     none for a transfer that has its outcome.
     """
     wanted = [
-        (one.agent_id, one.by, stored(connection, one.until), one.pool_id, stored(connection, one.at))
+        (one.agent_id, one.by, stored(connection.dialect, one.until), one.pool_id, stored(connection.dialect, one.at))
         for one in sorted(claims, key=lambda one: one.agent_id)
     ]
     if not wanted:
