@@ -71,7 +71,7 @@ class Server(ABC):
             raise LabError(f"{self.name} is not running")
         return self._process.pid
 
-    async def start(self, *, timeout_s: float = 20.0) -> None:
+    async def start(self, *, timeout_s: float = 60.0) -> None:
         """Start the process; return when it is fully booted and the lab is logged in."""
         with (self.dir / "log" / "console").open("ab") as console:
             self._process = await asyncio.create_subprocess_exec(

@@ -99,6 +99,7 @@ class Site:
             base_url=f"http://127.0.0.1:{self.port}",
             headers={"Authorization": f"Bearer {self.token}"},
             timeout=15,
+            limits=httpx.Limits(keepalive_expiry=2),  # before the daemon closes one of its own accord
         )
 
     def _write(self, people: dict[str, Any], database: str) -> None:

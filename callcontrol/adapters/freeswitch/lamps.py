@@ -75,6 +75,7 @@ class Lamps:
             "alt_event_type": "dialog",
             "event_count": "1",
             "unique-id": f"{_PREFIX}{agent_id}",
+            "Caller-Caller-ID-Number": agent_id,  # without a caller FreeSWITCH leaves out that it is held
             "presence-call-direction": "outbound",
             **_SHOWN[state],
         }

@@ -18,7 +18,7 @@ EVENTS = (
     "CUSTOM", "lab::LabLeadBack", "lab::BenchMark",
 )  # fmt: skip
 PROFILES = 2
-ANSWERS_S = 1.0  # a connection made while it starts may never be served
+ANSWERS_S = 3.0  # a connection made while it starts may never be served
 UNKNOWN = "_undef_"
 
 
