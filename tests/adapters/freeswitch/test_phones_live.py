@@ -29,7 +29,7 @@ __all__ = [  # the same scenarios
     "test_the_phone_says_the_state",
     "test_without_an_answer_the_phone_says_so_after_two_seconds",
 ]
-RESTING_SHOWS = "blinking"  # what presence-hold-state makes of it, where a profile has none
+RESTING_SHOWS = "held"  # with `presence-hold-state` of the profile at confirmed; else it blinks
 ALICE = AgentId("alice")
 
 
