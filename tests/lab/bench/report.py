@@ -74,9 +74,9 @@ def show(console: Console, sheet: Sheet) -> None:
     console.print("", table)
 
 
-def write(sheets: Sequence[Sheet], asterisk: str, load: float, page: Path = PAGE) -> None:
+def write(sheets: Sequence[Sheet], pbx: str, load: float, page: Path = PAGE) -> None:
     """`load` is the machine's load average before the bench began: what else ran."""
-    parts = [_head(asterisk, load)]
+    parts = [_head(pbx, load)]
     for sheet in sheets:
         lines = [sheet.headings, tuple("---" for _ in sheet.headings), *sheet.rows]
         table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -85,7 +85,7 @@ def write(sheets: Sequence[Sheet], asterisk: str, load: float, page: Path = PAGE
     page.write_text("\n\n".join(parts) + "\n")
 
 
-def _head(asterisk: str, load: float) -> str:
+def _head(pbx: str, load: float) -> str:
     return f"""# Performance
 
 Written by `{COMMAND}` on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; run it to have these tables for your own machine.
@@ -93,10 +93,10 @@ Written by `{COMMAND}` on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; run it to have
 - Machine: {_processor()}; {platform.system()} {".".join(platform.release().split(".")[:2])}. The PBX, the outside world
   with its phones, the daemon, the bot and the measuring all share it. Its load average before the bench: {load:.2f}; with
   more than a few tenths, other work was measured too.
-- Versions: callcontrol {_callcontrol()} ({_commit()}), Asterisk {asterisk}, Python {platform.python_version()},
+- Versions: callcontrol {_callcontrol()} ({_commit()}), {pbx}, Python {platform.python_version()},
   SQLite {sqlite3.sqlite_version} (WAL, synchronous=FULL), SQLAlchemy {version("SQLAlchemy")}, uvicorn
   {version("uvicorn")}.
-- The daemon runs as it does in production: its own process, real AMI, journalling on, logs at INFO, texts sent by the
+- The daemon runs as it does in production: its own process, a real link to the PBX, journalling on, logs at INFO, texts sent by the
   `file` gateway.
 - One clock: a phone's INVITE, 180 and 200 carry the kernel's time stamp, taken on the wire; a bridge's and the
   dialplan's events carry the PBX's. The contenders take turns, A B C D B C D A, so that a drift of the machine hits

@@ -15,7 +15,7 @@ from tests.lab.server import CONF, HOST, Link, Server
 EVENTS = (
     "CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_BRIDGE", "CHANNEL_UNBRIDGE", "CHANNEL_EXECUTE",
     "CHANNEL_EXECUTE_COMPLETE", "CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY", "DTMF",
-    "CUSTOM", "lab::LabLeadBack", "lab::BenchMark",
+    "CUSTOM", "lab::LabLeadBack",
 )  # fmt: skip
 PROFILES = 2
 ANSWERS_S = 3.0  # a connection made while it starts may never be served
