@@ -61,7 +61,7 @@ class Channels:
 
     async def find(self, channel: str) -> ChannelId:
         """A channel by unique id or, where only one has it, by name. Raises ChannelUnknownError."""
-        if (known := ChannelId(channel)) in self._ledger.partners:
+        if self._supervisor.linked and (known := ChannelId(channel)) in self._ledger.partners:
             return known
         if _CHANNEL.fullmatch(channel) and await self._supervisor.api("uuid_exists", channel) == "true":
             return ChannelId(channel)

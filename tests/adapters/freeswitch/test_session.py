@@ -345,6 +345,11 @@ async def test_a_lead_with_its_bot_is_located_without_a_question(
     asked = len(freeswitch.commands)
     assert await daemon.pbx.locate(LEAD) == CALL
     assert len(freeswitch.commands) == asked
+    freeswitch.answers["auth"] = lambda _: None
+    freeswitch.cut()
+    await daemon.saw(LinkDown)
+    with pytest.raises(PortError, match="no link"):
+        await daemon.pbx.locate(LEAD)
 
 
 async def test_a_lead_whose_bot_may_die_is_told_where_to_go_then(
