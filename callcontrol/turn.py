@@ -54,8 +54,7 @@ def transition(
     warnings: tuple[str, ...] = ()
     what_follows = None
     if finish is not None:
-        now = entries[-1].at
-        what_follows = follow_up(finish.outcome, lead=row.lead, bot=row.bot, assigned=row.assigned, now=now)
+        what_follows = follow_up(finish.outcome, lead=row.lead, bot=row.bot, assigned=row.assigned)
         warnings = tuple(what_follows.warnings)
     records = [leg.record for leg in machine.legs.values()]
     written = Transition(

@@ -9,6 +9,7 @@ from fastapi.security import HTTPBearer
 import callcontrol.api.agents
 import callcontrol.api.health
 import callcontrol.api.routing
+import callcontrol.api.tasks
 import callcontrol.api.transfers
 from callcontrol.api import problems
 from callcontrol.api.answers import ProblemAnswer
@@ -22,8 +23,9 @@ _REFUSALS: dict[int | str, dict[str, object]] = {
     for code, text in {
         401: "No token, or a wrong one.",
         403: "The token may only read.",
-        404: "Unknown transfer, lead, bot, agent or channel: the reason names which.",
-        409: "The channel is in a transfer already, the key was used for another request, or it is too late.",
+        404: "Unknown transfer, lead, bot, agent, task or channel: the reason names which.",
+        409: "The channel is in a transfer already, the key was used for another request, the task is another's"
+        " or done, or it is too late.",
         413: "The body is over 64 KB.",
         422: "Not understood: the reason names the field.",
         502: "The switch refused.",
@@ -42,7 +44,12 @@ def create_api(service: Service, tokens: Sequence[Token]) -> FastAPI:
     )
     app.state.service = service
     guarded = [Security(_BEARER)]
-    for module in (callcontrol.api.transfers, callcontrol.api.routing, callcontrol.api.agents):
+    for module in (
+        callcontrol.api.transfers,
+        callcontrol.api.routing,
+        callcontrol.api.agents,
+        callcontrol.api.tasks,
+    ):
         app.include_router(module.router, dependencies=guarded, responses=_REFUSALS)
     app.include_router(callcontrol.api.health.router)
 

@@ -14,6 +14,7 @@ from callcontrol.ports import (
     ChannelUnknownError,
     KeyReusedError,
     PortError,
+    TaskRefusedError,
     UnknownError,
 )
 
@@ -42,6 +43,7 @@ def install(app: FastAPI) -> None:
         UnknownError,
         ChannelBusyError,
         KeyReusedError,
+        TaskRefusedError,
         PortError,
         RequestValidationError,
         HTTPException,
@@ -63,6 +65,8 @@ async def _answer(_: Request, error: Exception) -> JSONResponse:
         case KeyReusedError():
             detail = str(error) or "the idempotency key was used for another request"
             return problem(HTTPStatus.CONFLICT, detail)
+        case TaskRefusedError():
+            return problem(HTTPStatus.CONFLICT, str(error))
         case PortError(retryable=True):
             headers = {"Retry-After": str(RETRY_AFTER_S)}
             return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers)

@@ -13,7 +13,9 @@ from callcontrol.adapters.sql.own_tables import OwnTables
 from callcontrol.adapters.sql.rulebook import Matching
 from callcontrol.app.clock import SystemClock
 from callcontrol.config import Asterisk, Config, ConfigError, PbxKind, Problem
+from callcontrol.core.escalation import QuietHours, TaskRules
 from callcontrol.core.rules import Matcher
+from callcontrol.numbers import NumberPlan
 from callcontrol.ports import Clock, Pbx, SmsGateway, Speech
 
 
@@ -31,7 +33,7 @@ def store(config: Config) -> SqlStore:
     make_folders(config)
     given = config.own_tables
     if given is None:
-        return SqlStore(config.database_url)
+        return SqlStore(config.database_url, task_rules=task_rules(config))
     own = OwnTables(
         url=given.url.get_secret_value(),
         lead=given.lead or "",
@@ -39,10 +41,26 @@ def store(config: Config) -> SqlStore:
         agents=given.agents or "",
     )
     try:
-        return SqlStore(config.database_url, own=own)
+        return SqlStore(config.database_url, own=own, task_rules=task_rules(config))
     except ValueError as error:
         problem = Problem(file="the configuration", line=None, key="own_tables", what=str(error))
         raise ConfigError([problem]) from None
+
+
+def task_rules(config: Config) -> TaskRules:
+    given = config.tasks
+    start, end = given.quiet_hours
+    return TaskRules(
+        due_s=given.due_minutes * 60,
+        again_s=given.escalation.again_minutes * 60,
+        at_most=given.escalation.at_most,
+        quiet=QuietHours(start_min=start, end_min=end),
+        shortest_talk_s=given.shortest_talk_s,
+    )
+
+
+def number_plan(config: Config) -> NumberPlan:
+    return NumberPlan(region=config.tasks.region, trunk_prefixes=config.tasks.trunk_prefixes)
 
 
 def matcher() -> Matcher:

@@ -17,6 +17,7 @@ from callcontrol.cli import (
     pools,
     rules,
     schedules,
+    tasks,
     transfers,
 )
 from callcontrol.cli.common import CONFIG_ENV, EXIT_CODES, Commands
@@ -53,12 +54,12 @@ for command in (
     transfers.transfer,
     transfers.transfers,
     transfers.show,
-    transfers.tasks,
 ):
     app.command()(command)
 app.add_typer(database.app, name="db")
 app.add_typer(rules.app, name="rules")
 app.add_typer(schedules.app, name="schedule")
+app.add_typer(tasks.app, name="tasks")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""`transfer`, `transfers`, `show` and `tasks`."""
+"""`transfer`, `transfers` and `show`."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple
@@ -6,15 +6,17 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from callcontrol.adapters.sql import SqlStore
-from callcontrol.api.answers import LegAnswer, TaskAnswer, TransferAnswer, TransferWithLegs
+from callcontrol.api.answers import LegAnswer, TransferAnswer, TransferWithLegs
+from callcontrol.api.task_answers import TaskAnswer
 from callcontrol.cli import output
 from callcontrol.cli.common import ConfigOption, Exit, JsonOption, LimitOption, load_config, with_store
 from callcontrol.cli.daemons import daemon_of
+from callcontrol.cli.tasks import task_table
 from callcontrol.cli.timeline import Line, timeline
 from callcontrol.core.model import LegRecord, TransferId
-from callcontrol.ports import Entry, Store, Task, TextStatus, TransferRow, UnknownError
+from callcontrol.ports import Entry, Store, Task, TaskFilter, TextStatus, TransferRow, UnknownError
 
-_MOST_TASKS = 500
+_MOST_TASKS = 10
 
 
 class _Afterwards(NamedTuple):
@@ -86,7 +88,7 @@ def show(
         store: SqlStore,
     ) -> tuple[TransferRow, tuple[Entry, ...], tuple[LegRecord, ...], _Afterwards]:
         row = await _found(store, transfer_id)
-        tasks = [task for task in await store.tasks(_MOST_TASKS) if task.transfer_id == row.id]
+        tasks = await store.tasks(_MOST_TASKS, TaskFilter(transfer_id=row.id))
         afterwards = _Afterwards(tasks=tuple(tasks), texts=tuple(await store.texts(row.id)))
         return row, await store.journal(row.id), tuple(await store.legs(row.id)), afterwards
 
@@ -105,7 +107,7 @@ def show(
     if afterwards.texts:
         output.out.print(output.text_table(afterwards.texts))
     if afterwards.tasks:
-        output.out.print(output.task_table(afterwards.tasks))
+        output.out.print(task_table(afterwards.tasks))
 
 
 async def _found(store: Store, given: str) -> TransferRow:
@@ -140,12 +142,3 @@ def _show_json(
         for text in afterwards.texts
     ]
     output.as_json({**whole.model_dump(mode="json"), "timeline": story, "texts": texts, "tasks": told})
-
-
-def tasks(config: ConfigOption, limit: LimitOption = 20, json: JsonOption = False) -> None:
-    """List the newest follow-up tasks."""
-    found = with_store(load_config(config), lambda store: store.tasks(limit))
-    if json:
-        output.as_json([TaskAnswer.of(task).model_dump(mode="json") for task in found])
-    else:
-        output.out.print(output.task_table(found))

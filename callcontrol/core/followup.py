@@ -4,7 +4,6 @@ The rules and the words are the playbook's, "Catch every missed transfer".
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from callcontrol.core.model import (
     Agent,
@@ -18,8 +17,6 @@ from callcontrol.core.model import (
     Outcome,
     OutcomeActions,
 )
-
-CALL_BACK_WITHIN = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +33,6 @@ class NewTask:
     title: str
     reason: str
     owner_agent_id: AgentId | None
-    due_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +43,7 @@ class FollowUp:
     warnings: tuple[str, ...] = ()  # what should have happened and could not
 
 
-def follow_up(outcome: Outcome, *, lead: Lead, bot: Bot, assigned: Agent | None, now: datetime) -> FollowUp:
+def follow_up(outcome: Outcome, *, lead: Lead, bot: Bot, assigned: Agent | None) -> FollowUp:
     if isinstance(outcome, Connected):
         actions, body = bot.on_connected, _connected_text(outcome, lead)
     elif outcome.follow_up:
@@ -57,7 +53,7 @@ def follow_up(outcome: Outcome, *, lead: Lead, bot: Bot, assigned: Agent | None,
     texts, warnings = _texts(actions, body, assigned, bot.owner)
     return FollowUp(
         texts=texts,
-        task=_task(outcome, lead, now) if actions.create_task else None,
+        task=_task(outcome, lead) if actions.create_task else None,
         cancel_cadence=actions.cancel_cadence,
         warnings=warnings,
     )
@@ -103,7 +99,7 @@ def _missed_text(outcome: Missed, lead: Lead) -> str:
     return f"Missed live transfer ({_WHY[outcome.because]}): {who}. Please call them back ASAP."
 
 
-def _task(outcome: Outcome, lead: Lead, now: datetime) -> NewTask:
+def _task(outcome: Outcome, lead: Lead) -> NewTask:
     reason = (
         f"Missed live transfer: {_WHY[outcome.because]}." if isinstance(outcome, Missed) else "Connected."
     )
@@ -111,5 +107,4 @@ def _task(outcome: Outcome, lead: Lead, now: datetime) -> NewTask:
         title=f"Call back {lead.name or lead.phone}",
         reason=reason,
         owner_agent_id=lead.assigned_agent_id,
-        due_at=now + CALL_BACK_WITHIN,
     )

@@ -22,13 +22,20 @@ ROUTES = [
     ("GET", "/v1/explain"),
     ("GET", "/v1/reachable"),
     ("GET", "/v1/tasks"),
+    ("GET", "/v1/tasks/7"),
+    ("POST", "/v1/tasks/7/claim"),
+    ("POST", "/v1/tasks/7/note"),
+    ("POST", "/v1/tasks/7/done"),
 ]
 
 
 async def test_the_routes_tested_here_are_all_there_are(office):
     paths = (await office.http.get("/openapi.json")).json()["paths"]
     guarded = {
-        (method.upper(), path.replace("{transfer_id}", "x").replace("{agent_id}", "alice"))
+        (
+            method.upper(),
+            path.replace("{transfer_id}", "x").replace("{agent_id}", "alice").replace("{task_id}", "7"),
+        )
         for path, methods in paths.items()
         for method in methods
         if path.startswith("/v1")

@@ -5,16 +5,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Text, bindparam, exists, literal_column, or_, select, update
 
-from callcontrol.adapters.sql import journal, standings
+from callcontrol.adapters.sql import journal, standings, tasks
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.directory import Memory
 from callcontrol.adapters.sql.statements import insert_once
-from callcontrol.core.followup import FollowUp, NewTask, TextOut
-from callcontrol.core.model import Connected, Missed, Outcome, TransferId
+from callcontrol.core.escalation import TaskRules
+from callcontrol.core.followup import FollowUp, TextOut
+from callcontrol.core.model import Connected, LeadId, Missed, Outcome, TransferId
 from callcontrol.core.standing import Became
 from callcontrol.ports import StoreError, Transition
-
-CALL_BACK = "call_back"
 
 _FINISH = (
     update(s.transfer)
@@ -41,7 +40,7 @@ _CANCEL = tuple(
 )
 
 
-def record(connection: Connection, memory: Memory, transition: Transition) -> None:
+def record(connection: Connection, memory: Memory, transition: Transition, rules: TaskRules) -> None:
     transfer_id = transition.transfer_id
     at = transition.entries[-1].at if transition.entries else datetime.now(UTC)
     if not journal.append(connection, transfer_id, transition.entries):
@@ -51,7 +50,10 @@ def record(connection: Connection, memory: Memory, transition: Transition) -> No
         return
     journal.put_legs(connection, transfer_id, transition.legs)
     if transition.outcome is not None:
-        _finish(connection, transfer_id, transition.outcome, transition.follow_up or FollowUp(), at)
+        follow_up = transition.follow_up or FollowUp()
+        lead_id = _finish(connection, transfer_id, transition.outcome, follow_up, at)
+        if lead_id is not None:
+            tasks.after(connection, memory, transition, lead_id, at=at, rules=rules)
     if any(change.became is not Became.RUNG for change in transition.standings):
         _leave_agents(connection, memory, transition)
     if transition.closed:
@@ -66,7 +68,7 @@ def _leave_agents(connection: Connection, memory: Memory, transition: Transition
     known = memory.current(connection)
     rested = standings.change(connection, known, transition.transfer_id, transition.standings)
     rows = [
-        _text_row(
+        text_row(
             transition.transfer_id,
             f"agent-rest:{one.agent.id}:{one.at.astimezone(UTC).isoformat()}",
             TextOut(recipient="agent-rest", to=one.agent.phone, body=one.text),
@@ -81,7 +83,8 @@ def _leave_agents(connection: Connection, memory: Memory, transition: Transition
 
 def _finish(
     connection: Connection, transfer_id: TransferId, outcome: Outcome, follow_up: FollowUp, at: datetime
-) -> None:
+) -> LeadId | None:
+    """Whose outcome it is; none where it had been written before."""
     columns = _columns(outcome)
     lead_id = connection.execute(
         _FINISH,
@@ -89,16 +92,13 @@ def _finish(
     ).scalar_one_or_none()
     if lead_id is None:
         _check_same(connection, transfer_id, outcome)
-        return
+        return None
     if follow_up.texts:
         rows = [
-            _text_row(transfer_id, f"{transfer_id}:{columns['outcome']}:{text.recipient}", text, at)
+            text_row(transfer_id, f"{transfer_id}:{columns['outcome']}:{text.recipient}", text, at)
             for text in follow_up.texts
         ]
         connection.execute(insert_once(connection.dialect.name, s.outbox), rows)
-    if follow_up.task is not None:
-        row = _task(transfer_id, lead_id, follow_up.task, at)
-        connection.execute(insert_once(connection.dialect.name, s.task), row)
     if follow_up.cancel_cadence:
         why = f"{columns['outcome']}: {columns['outcome_reason']}"
         for statement in _CANCEL:
@@ -112,6 +112,7 @@ def _finish(
                     "why": why,
                 },
             )
+    return LeadId(lead_id)
 
 
 def _check_same(connection: Connection, transfer_id: TransferId, outcome: Outcome) -> None:
@@ -145,7 +146,7 @@ def _columns(outcome: Outcome) -> dict[str, Any]:
             }
 
 
-def _text_row(transfer_id: TransferId, dedupe_key: str, text: TextOut, at: datetime) -> dict[str, Any]:
+def text_row(transfer_id: TransferId, dedupe_key: str, text: TextOut, at: datetime) -> dict[str, Any]:
     return {
         "dedupe_key": dedupe_key,
         "transfer_id": transfer_id,
@@ -157,18 +158,4 @@ def _text_row(transfer_id: TransferId, dedupe_key: str, text: TextOut, at: datet
         "next_at": at,
         "last_error": "",
         "created_at": at,
-    }
-
-
-def _task(transfer_id: TransferId, lead_id: str, task: NewTask, at: datetime) -> dict[str, Any]:
-    return {
-        "transfer_id": transfer_id,
-        "kind": CALL_BACK,
-        "lead_id": lead_id,
-        "title": task.title,
-        "reason": task.reason,
-        "owner_agent_id": task.owner_agent_id,
-        "created_at": at,
-        "due_at": task.due_at,
-        "state": "open",
     }

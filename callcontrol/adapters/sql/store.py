@@ -11,6 +11,7 @@ from callcontrol.adapters.sql import (
     agents,
     apply,
     cadence,
+    callbacks,
     checks,
     directory,
     history,
@@ -24,7 +25,10 @@ from callcontrol.adapters.sql.changes import Change
 from callcontrol.adapters.sql.migrate import SchemaStatus, status_of, upgrade_in
 from callcontrol.adapters.sql.own_tables import NOTHING, OwnDatabase, OwnTables, Site
 from callcontrol.adapters.sql.runner import Runner
+from callcontrol.core.callback import FollowedCall, Person, Verdict
+from callcontrol.core.escalation import TaskRules
 from callcontrol.core.events import AttemptResolved, TransferRequested
+from callcontrol.core.followup import TextOut
 from callcontrol.core.model import (
     Agent,
     AgentId,
@@ -44,13 +48,16 @@ from callcontrol.ports import (
     Finding,
     First,
     NewLead,
+    Overdue,
     Request,
     StoreError,
     Task,
+    TaskFilter,
     Text,
     TextStatus,
     TransferRow,
     Transition,
+    WaitingLead,
 )
 
 T = TypeVar("T")
@@ -64,7 +71,12 @@ class SqlStore:
     """Each method is one question in one transaction; see the modules named for their subject."""
 
     def __init__(
-        self, url: str, *, own: OwnTables | None = None, now: Callable[[], datetime] = _utc_now
+        self,
+        url: str,
+        *,
+        own: OwnTables | None = None,
+        now: Callable[[], datetime] = _utc_now,
+        task_rules: TaskRules | None = None,
     ) -> None:
         """`sqlite:///PATH` or `postgresql://...`. Raises ValueError for anything else.
 
@@ -74,6 +86,7 @@ class SqlStore:
         self._memory = directory.Memory()
         self._own = None if own is None else OwnDatabase(own)
         self._now = now
+        self._task_rules = task_rules or TaskRules()
 
     async def ensure_schema(self) -> None:
         """Give an empty database its tables; refuse one of another version, saying what to do. Look whether
@@ -189,6 +202,7 @@ class SqlStore:
                 now=now,
                 first=first,
                 site=site,
+                rules=self._task_rules,
             )
 
     async def resolve(self, row: TransferRow, decide: Decide, now: datetime) -> AttemptResolved:
@@ -207,7 +221,7 @@ class SqlStore:
             )
 
     async def record(self, transition: Transition) -> None:
-        await self._runner.write_together(outcomes.record, self._memory, transition)
+        await self._runner.write_together(outcomes.record, self._memory, transition, self._task_rules)
 
     async def unclosed(self) -> Sequence[tuple[TransferRow, tuple[Entry, ...]]]:
         return await self._runner.read(transfers.unclosed, self._memory)
@@ -224,8 +238,41 @@ class SqlStore:
     async def legs(self, transfer_id: TransferId) -> Sequence[LegRecord]:
         return await self._runner.read(journal.legs_of, transfer_id)
 
-    async def tasks(self, limit: int) -> Sequence[Task]:
-        return await self._runner.read(tasks.newest, limit)
+    async def tasks(self, limit: int, wanted: TaskFilter | None = None) -> Sequence[Task]:
+        return await self._runner.read(tasks.newest, limit, wanted)
+
+    async def task(self, task_id: int) -> Task:
+        return await self._runner.read(tasks.one, task_id)
+
+    async def claim_task(self, task_id: int, by: str, now: datetime) -> Task:
+        return await self._runner.write(tasks.claim, task_id, by, now)
+
+    async def note_task(self, task_id: int, by: str, text: str, now: datetime) -> Task:
+        return await self._runner.write(tasks.note, task_id, by, text, now=now, rules=self._task_rules)
+
+    async def finish_task(self, task_id: int, by: str, words: str, now: datetime) -> Task:
+        return await self._runner.write(tasks.finish, task_id, by, words, now)
+
+    async def waiting_leads(self) -> Sequence[WaitingLead]:
+        return await self._runner.read(tasks.waiting_leads)
+
+    async def person_at(self, address: str, number: str) -> Person | None:
+        return await self._runner.read(callbacks.person_at, self._memory, address, number)
+
+    async def unended_calls(self) -> Sequence[FollowedCall]:
+        return await self._runner.read(callbacks.unended)
+
+    async def put_call(self, call: FollowedCall, verdict: Verdict | None = None) -> bool:
+        return await self._runner.write(callbacks.put, call, verdict, self._task_rules)
+
+    async def overdue(self, now: datetime, limit: int) -> Sequence[Overdue]:
+        return await self._runner.read(callbacks.overdue, self._memory, now, limit)
+
+    async def put_off(self, task: Task, until: datetime) -> None:
+        await self._runner.write(callbacks.put_off, task, until)
+
+    async def escalate(self, task: Task, text: TextOut | None, now: datetime) -> bool:
+        return await self._runner.write(callbacks.escalate, task, text, now, self._task_rules)
 
     async def texts(self, transfer_id: TransferId) -> Sequence[TextStatus]:
         return await self._runner.read(outbox.of_transfer, transfer_id)
