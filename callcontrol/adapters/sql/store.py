@@ -27,13 +27,14 @@ from callcontrol.adapters.sql.own_tables import NOTHING, OwnDatabase, OwnTables,
 from callcontrol.adapters.sql.runner import Runner
 from callcontrol.core.callback import FollowedCall, Person, Verdict
 from callcontrol.core.escalation import TaskRules
-from callcontrol.core.events import AttemptResolved, TransferRequested
+from callcontrol.core.events import AttemptResolved
 from callcontrol.core.followup import TextOut
 from callcontrol.core.model import (
     Agent,
     AgentId,
     Bot,
     BotId,
+    Call,
     Candidate,
     Directory,
     Lead,
@@ -187,18 +188,18 @@ class SqlStore:
         self,
         transfer_id: TransferId,
         request: Request,
-        asked: TransferRequested,
+        call: Call,
         now: datetime,
-        first: First | None = None,
+        first: First,
     ) -> TransferRow:
-        site = await self._site(request.lead, toggles=first is not None)
+        site = await self._site(request.lead, toggles=True)
         with site.explained():
             return await self._runner.write_together(
                 transfers.open_transfer,
                 self._memory,
                 transfer_id=transfer_id,
                 request=request,
-                asked=asked,
+                call=call,
                 now=now,
                 first=first,
                 site=site,

@@ -59,7 +59,7 @@ from callcontrol.core.model import (
 )
 from callcontrol.core.routing import RoutingFacts
 from callcontrol.core.standing import Became, StandingChange
-from callcontrol.ports import Entry, NewLead, Request, TransferRow, Transition
+from callcontrol.ports import Entry, FactsOf, NewLead, Request, TransferRow, Transition
 from callcontrol.turn import decide
 
 NOW = datetime(2026, 6, 1, 15, 0, 0, 123456, tzinfo=UTC)
@@ -190,7 +190,12 @@ async def opened(
 ) -> TransferRow:
     """A transfer on a channel of its own."""
     wanted = request(lead=lead, bot=bot, channel=f"SIP/{name}", key=f"key-of-{name}")
-    return await store.open(TransferId(name), wanted, asked(call_of(f"lead-of-{name}")), now)
+    return await store.open(TransferId(name), wanted, call_of(f"lead-of-{name}"), now, only_asked)
+
+
+def only_asked(row: TransferRow, _: FactsOf) -> Transition:
+    """A first turn that rings nobody yet."""
+    return Transition(transfer_id=row.id, entries=(entry(1, asked(row.call), at=row.requested_at),), legs=())
 
 
 async def facts(
