@@ -14,6 +14,7 @@ from callcontrol.conductor import Conductor, Ports, replayed
 from callcontrol.console import Console
 from callcontrol.core import cleaning
 from callcontrol.core import events as e
+from callcontrol.core.followup import Word
 from callcontrol.core.model import AgentId, BotId, Call, ChannelId, LeadId, TransferId
 from callcontrol.core.transfer import UNDECIDED, State
 from callcontrol.narration import Narration, Told
@@ -38,6 +39,7 @@ from callcontrol.ports import (
     UnknownError,
 )
 from callcontrol.turn import FirstTurn, settings_of
+from callcontrol.wording import Wording
 
 log = structlog.get_logger(__name__)
 
@@ -58,10 +60,16 @@ class Switchboard:
         store: Store,
         speech: Speech | None,
         clock: Clock,
+        word: Word | None = None,
         on_outcome: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_outcome` is called when an outcome, and so perhaps a text, has been stored."""
-        self._ports = Ports(pbx=pbx, store=store, speech=speech, clock=clock, on_outcome=on_outcome)
+        """`word` gives texts their words; the usual ones where there is none.
+
+        `on_outcome` is called when an outcome, and so perhaps a text, has been stored.
+        """
+        self._ports = Ports(
+            pbx=pbx, store=store, speech=speech, clock=clock, word=word or Wording(), on_outcome=on_outcome
+        )
         self._console = Console(self._ports)
         self._conductors: dict[TransferId, Conductor] = {}
         self._by_channel: dict[ChannelId, Conductor] = {}
@@ -159,7 +167,7 @@ class Switchboard:
         conductor = self._new_conductor(transfer_id, call)
         self._ports.pbx.watch(transfer_id, call)
         asked = e.TransferRequested(call=call, settings=settings)
-        first = FirstTurn(asked, self._ports.clock.now(), self._ports.pbx.line)
+        first = FirstTurn(asked, self._ports.clock.now(), self._ports.pbx.line, self._ports.word)
         try:
             row = await self._ports.store.open(transfer_id, request, first.asked, first.now, first)
         except BaseException as error:

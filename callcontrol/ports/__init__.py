@@ -5,7 +5,7 @@ said nothing for 5 s; what came of it arrives as an event.
 """
 
 from callcontrol.ports.clock import Clock, Timer
-from callcontrol.ports.delivery import SmsGateway, Speech
+from callcontrol.ports.delivery import SmsGateway, Speech, Subscription
 from callcontrol.ports.errors import (
     ChannelBusyError,
     ChannelUnknownError,
@@ -68,6 +68,7 @@ __all__ = [
     "Speech",
     "Store",
     "StoreError",
+    "Subscription",
     "Task",
     "Text",
     "TextStatus",

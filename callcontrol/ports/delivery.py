@@ -1,8 +1,10 @@
-"""Texts and speech."""
+"""Texts, webhooks and speech."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from callcontrol.core.hooks import HookEvent
 from callcontrol.ports.records import Text
 
 
@@ -10,6 +12,15 @@ class SmsGateway(Protocol):
     async def send(self, text: Text) -> None:
         """Raises PortError."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subscription:
+    """An outside system, by its endpoint's name, and what it wants to be told."""
+
+    endpoint: str
+    events: frozenset[HookEvent]
+    pii: bool = True  # false: of a lead the id alone
 
 
 class Speech(Protocol):

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from callcontrol.core.events import AttemptResolved, Event
 from callcontrol.core.followup import FollowUp
+from callcontrol.core.hooks import Hook
 from callcontrol.core.model import (
     Agent,
     AgentId,
@@ -83,6 +84,7 @@ class Transition:
     standings: tuple[StandingChange, ...] = ()  # what that means for their agents
     outcome: Outcome | None = None
     follow_up: FollowUp | None = None
+    hooks: tuple[Hook, ...] = ()  # what outside systems are told of it
     closed: bool = False
 
 

@@ -41,6 +41,7 @@ from callcontrol.core.model import (
     StrikePolicy,
     Window,
 )
+from callcontrol.ports import Subscription
 
 T = TypeVar("T")
 
@@ -115,10 +116,14 @@ _TOGGLED = select(s.agent.c.id, s.agent.c.available, s.agent.c.toggle_seq).where
 
 
 class Memory:
-    """The newest directory read. Threads may share it: what it holds is replaced, never changed."""
+    """The newest directory read. Threads may share it: what it holds is replaced, never changed.
 
-    def __init__(self) -> None:
+    With it goes who is told of facts by webhook, which the configuration says and the database does not.
+    """
+
+    def __init__(self, subscriptions: Sequence[Subscription] = ()) -> None:
         self._roster = Roster()
+        self.subscriptions = tuple(subscriptions)
 
     def current(self, connection: Connection, version: int | None = None) -> Known:
         """The directory as this transaction sees it. `version`, where the caller has just read it."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Text, bindparam, exists, literal_column, or_, select, update
 
-from callcontrol.adapters.sql import journal, standings
+from callcontrol.adapters.sql import hooks, journal, standings
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.directory import Memory
 from callcontrol.adapters.sql.statements import insert_once
@@ -52,6 +52,7 @@ def record(connection: Connection, memory: Memory, transition: Transition) -> No
     journal.put_legs(connection, transfer_id, transition.legs)
     if transition.outcome is not None:
         _finish(connection, transfer_id, transition.outcome, transition.follow_up or FollowUp(), at)
+    hooks.emit(connection, memory, *transition.hooks)
     if any(change.became is not Became.RUNG for change in transition.standings):
         _leave_agents(connection, memory, transition)
     if transition.closed:

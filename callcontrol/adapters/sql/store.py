@@ -46,6 +46,7 @@ from callcontrol.ports import (
     NewLead,
     Request,
     StoreError,
+    Subscription,
     Task,
     Text,
     TextStatus,
@@ -64,14 +65,19 @@ class SqlStore:
     """Each method is one question in one transaction; see the modules named for their subject."""
 
     def __init__(
-        self, url: str, *, own: OwnTables | None = None, now: Callable[[], datetime] = _utc_now
+        self,
+        url: str,
+        *,
+        own: OwnTables | None = None,
+        subscriptions: Sequence[Subscription] = (),
+        now: Callable[[], datetime] = _utc_now,
     ) -> None:
         """`sqlite:///PATH` or `postgresql://...`. Raises ValueError for anything else.
 
-        `own`: where the site's leads and toggles are, if not here.
+        `own`: where the site's leads and toggles are, if not here. `subscriptions`: who is told by webhook.
         """
         self._runner = Runner(url)
-        self._memory = directory.Memory()
+        self._memory = directory.Memory(subscriptions)
         self._own = None if own is None else OwnDatabase(own)
         self._now = now
 

@@ -21,6 +21,7 @@ from callcontrol.core.model import (
 from callcontrol.core.standing import Became
 from callcontrol.ports import Transition, UnknownError
 from callcontrol.turn import FirstTurn, settings_of
+from callcontrol.wording import Wording
 from tests.adapters.store import people as p
 
 OPEN = datetime(2026, 6, 1, 16, 0, tzinfo=UTC)  # ten in the morning in Denver, a Monday
@@ -108,7 +109,7 @@ async def test_a_first_turn_claims_in_the_transaction_that_opens(house, other_st
             p.asked(p.call_of(f"lead-of-{name}")), settings=settings_of(replace(p.SAMI, fallbacks=()))
         )
         request = p.request(lead=p.LUC.id, channel=name)
-        turn = FirstTurn(asked, OPEN, p.free_lines)
+        turn = FirstTurn(asked, OPEN, p.free_lines, Wording())
         await store.open(TransferId(name), request, asked, OPEN, turn)
         return [leg.agent_id for leg in (record.leg for record in await store.legs(TransferId(name)))]
 
