@@ -4,6 +4,7 @@ A verb of `Pbx` returns when the switch took the order and raises PortError wher
 said nothing for 5 s; what came of it arrives as an event.
 """
 
+from callcontrol.ports.cadence import Cancelled, ClaimedStep, ClaimLostError, Enrolment, Planned
 from callcontrol.ports.clock import Clock, Timer
 from callcontrol.ports.delivery import SmsGateway, Speech, Subscription
 from callcontrol.ports.errors import (
@@ -46,10 +47,14 @@ __all__ = [
     "AgentAsked",
     "AgentWish",
     "CallerId",
+    "Cancelled",
     "ChannelBusyError",
     "ChannelUnknownError",
+    "ClaimLostError",
+    "ClaimedStep",
     "Clock",
     "Decide",
+    "Enrolment",
     "Entry",
     "FactsOf",
     "Finding",
@@ -60,6 +65,7 @@ __all__ = [
     "LinkUp",
     "NewLead",
     "Pbx",
+    "Planned",
     "PortError",
     "Report",
     "Request",

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Text, bindparam, exists, literal_column, or_, select, update
+from sqlalchemy import Connection, Text, bindparam, exists, or_, select, update
 
-from callcontrol.adapters.sql import hooks, journal, standings
+from callcontrol.adapters.sql import cadence, hooks, journal, standings
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.directory import Memory
 from callcontrol.adapters.sql.statements import insert_once
@@ -35,10 +35,6 @@ _OUTCOME = select(
     s.transfer.c.outcome_follow_up,
 ).where(s.transfer.c.id == bindparam("transfer"))
 _CLOSE = update(s.transfer).where(s.transfer.c.id == bindparam("transfer"), s.transfer.c.closed_at.is_(None))
-_CANCEL = tuple(
-    update(table).where(table.c.lead_id == bindparam("lead"), table.c.state == literal_column("'pending'"))
-    for table in (s.cadence_enrolment, s.cadence_step)
-)
 
 
 def record(connection: Connection, memory: Memory, transition: Transition) -> None:
@@ -51,7 +47,8 @@ def record(connection: Connection, memory: Memory, transition: Transition) -> No
         return
     journal.put_legs(connection, transfer_id, transition.legs)
     if transition.outcome is not None:
-        _finish(connection, transfer_id, transition.outcome, transition.follow_up or FollowUp(), at)
+        follow_up = transition.follow_up or FollowUp()
+        _finish(connection, memory, transfer_id, transition.outcome, follow_up=follow_up, at=at)
     hooks.emit(connection, memory, *transition.hooks)
     if any(change.became is not Became.RUNG for change in transition.standings):
         _leave_agents(connection, memory, transition)
@@ -81,7 +78,13 @@ def _leave_agents(connection: Connection, memory: Memory, transition: Transition
 
 
 def _finish(
-    connection: Connection, transfer_id: TransferId, outcome: Outcome, follow_up: FollowUp, at: datetime
+    connection: Connection,
+    memory: Memory,
+    transfer_id: TransferId,
+    outcome: Outcome,
+    *,
+    follow_up: FollowUp,
+    at: datetime,
 ) -> None:
     columns = _columns(outcome)
     lead_id = connection.execute(
@@ -102,17 +105,7 @@ def _finish(
         connection.execute(insert_once(connection.dialect.name, s.task), row)
     if follow_up.cancel_cadence:
         why = f"{columns['outcome']}: {columns['outcome_reason']}"
-        for statement in _CANCEL:
-            connection.execute(
-                statement,
-                {
-                    "lead": lead_id,
-                    "state": "cancelled",
-                    "cancelled_at": at,
-                    "cancelled_by": transfer_id,
-                    "why": why,
-                },
-            )
+        cadence.cancel(connection, memory, lead_id, by=transfer_id, why=why, at=at, transfer_id=transfer_id)
 
 
 def _check_same(connection: Connection, transfer_id: TransferId, outcome: Outcome) -> None:
