@@ -5,7 +5,7 @@ said nothing for 5 s; what came of it arrives as an event.
 """
 
 from callcontrol.ports.clock import Clock, Timer
-from callcontrol.ports.delivery import SmsGateway, Speech
+from callcontrol.ports.delivery import BusyError, DoubtError, Gateway, Speech
 from callcontrol.ports.errors import (
     ChannelBusyError,
     ChannelUnknownError,
@@ -15,17 +15,24 @@ from callcontrol.ports.errors import (
     UnknownError,
 )
 from callcontrol.ports.records import (
+    Claim,
     Decide,
+    Delivery,
+    DeliveryReport,
     Entry,
     FactsOf,
     First,
+    Message,
+    MessageKind,
+    MessageStatus,
     NewLead,
+    NewMessage,
     Request,
+    Setback,
     Task,
-    Text,
-    TextStatus,
     TransferRow,
     Transition,
+    Which,
 )
 from callcontrol.ports.store import Store
 from callcontrol.ports.switch import (
@@ -45,35 +52,44 @@ from callcontrol.ports.switch import (
 __all__ = [
     "AgentAsked",
     "AgentWish",
+    "BusyError",
     "CallerId",
     "ChannelBusyError",
     "ChannelUnknownError",
+    "Claim",
     "Clock",
     "Decide",
+    "Delivery",
+    "DeliveryReport",
+    "DoubtError",
     "Entry",
     "FactsOf",
     "Finding",
     "First",
+    "Gateway",
     "HandoffDone",
     "KeyReusedError",
     "LinkDown",
     "LinkUp",
+    "Message",
+    "MessageKind",
+    "MessageStatus",
     "NewLead",
+    "NewMessage",
     "Pbx",
     "PortError",
     "Report",
     "Request",
     "RingOrder",
-    "SmsGateway",
+    "Setback",
     "Speech",
     "Store",
     "StoreError",
     "Task",
-    "Text",
-    "TextStatus",
     "Timer",
     "TransferAsked",
     "TransferRow",
     "Transition",
     "UnknownError",
+    "Which",
 ]

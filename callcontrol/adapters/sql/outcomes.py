@@ -5,14 +5,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Text, bindparam, exists, literal_column, or_, select, update
 
-from callcontrol.adapters.sql import journal, standings
+from callcontrol.adapters.sql import journal, outbox, standings
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.directory import Memory
 from callcontrol.adapters.sql.statements import insert_once
-from callcontrol.core.followup import FollowUp, NewTask, TextOut
+from callcontrol.core.followup import FollowUp, NewTask
 from callcontrol.core.model import Connected, Missed, Outcome, TransferId
 from callcontrol.core.standing import Became
-from callcontrol.ports import StoreError, Transition
+from callcontrol.ports import NewMessage, StoreError, Transition
 
 CALL_BACK = "call_back"
 
@@ -65,18 +65,17 @@ def record(connection: Connection, memory: Memory, transition: Transition) -> No
 def _leave_agents(connection: Connection, memory: Memory, transition: Transition) -> None:
     known = memory.current(connection)
     rested = standings.change(connection, known, transition.transfer_id, transition.standings)
-    rows = [
-        _text_row(
-            transition.transfer_id,
-            f"agent-rest:{one.agent.id}:{one.at.astimezone(UTC).isoformat()}",
-            TextOut(recipient="agent-rest", to=one.agent.phone, body=one.text),
-            one.at,
-        )
-        for one in rested
-        if one.agent.phone is not None
-    ]
-    if rows:
-        connection.execute(insert_once(connection.dialect.name, s.outbox), rows)
+    for one in rested:
+        if one.agent.phone is not None:
+            told = NewMessage(
+                dedupe_key=f"agent-rest:{one.agent.id}:{one.at.astimezone(UTC).isoformat()}",
+                transfer_id=transition.transfer_id,
+                recipient="agent-rest",
+                agent_id=one.agent.id,
+                to=one.agent.phone,
+                body=one.text,
+            )
+            outbox.enqueue(connection, (told,), one.at)
 
 
 def _finish(
@@ -90,12 +89,17 @@ def _finish(
     if lead_id is None:
         _check_same(connection, transfer_id, outcome)
         return
-    if follow_up.texts:
-        rows = [
-            _text_row(transfer_id, f"{transfer_id}:{columns['outcome']}:{text.recipient}", text, at)
-            for text in follow_up.texts
-        ]
-        connection.execute(insert_once(connection.dialect.name, s.outbox), rows)
+    texts = [
+        NewMessage(
+            dedupe_key=f"{transfer_id}:{columns['outcome']}:{text.recipient}",
+            transfer_id=transfer_id,
+            recipient=text.recipient,
+            to=text.to,
+            body=text.body,
+        )
+        for text in follow_up.texts
+    ]
+    outbox.enqueue(connection, texts, at)
     if follow_up.task is not None:
         row = _task(transfer_id, lead_id, follow_up.task, at)
         connection.execute(insert_once(connection.dialect.name, s.task), row)
@@ -143,21 +147,6 @@ def _columns(outcome: Outcome) -> dict[str, Any]:
                 "outcome_leg_id": None,
                 "outcome_follow_up": follow_up,
             }
-
-
-def _text_row(transfer_id: TransferId, dedupe_key: str, text: TextOut, at: datetime) -> dict[str, Any]:
-    return {
-        "dedupe_key": dedupe_key,
-        "transfer_id": transfer_id,
-        "recipient": text.recipient,
-        "to": text.to,
-        "body": text.body,
-        "state": "queued",
-        "attempts": 0,
-        "next_at": at,
-        "last_error": "",
-        "created_at": at,
-    }
 
 
 def _task(transfer_id: TransferId, lead_id: str, task: NewTask, at: datetime) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def turn(seq=2, *, legs=(), event=None, **more):
 
 
 async def texts(store, until=p.LATER):
-    return await store.claim_texts(100, until + timedelta(days=1), 60)
+    return await p.claim(store, 100, until + timedelta(days=1), 60)
 
 
 async def test_a_turn_is_read_back_as_it_was_written(office):
