@@ -14,7 +14,8 @@ from callcontrol.adapters.sql.rulebook import Matching
 from callcontrol.app.clock import SystemClock
 from callcontrol.config import Asterisk, Config, ConfigError, PbxKind, Problem
 from callcontrol.core.rules import Matcher
-from callcontrol.ports import Clock, Pbx, SmsGateway, Speech
+from callcontrol.outbox import Lane, Route, Routes
+from callcontrol.ports import Clock, Pbx, Speech
 
 
 def make_folders(config: Config) -> None:
@@ -89,8 +90,12 @@ def speech(config: Config) -> Speech | None:
     )
 
 
-def gateway(config: Config) -> SmsGateway:
-    return FileGateway(config.written(config.sms.path))
+def lanes(config: Config) -> tuple[Lane, ...]:
+    return (Lane("file", FileGateway(config.written(config.sms.path))),)
+
+
+def routes(_: Config) -> Routes:
+    return Routes(routes=(Route(gateways=("file",)),))
 
 
 class Adapters(NamedTuple):
@@ -100,7 +105,8 @@ class Adapters(NamedTuple):
     store: SqlStore
     pbx: Pbx
     speech: Speech | None
-    gateway: SmsGateway
+    lanes: tuple[Lane, ...]
+    routes: Routes
 
 
 def adapters(config: Config) -> Adapters:
@@ -110,5 +116,6 @@ def adapters(config: Config) -> Adapters:
         store=store(config),
         pbx=pbx(config, clock),
         speech=speech(config),
-        gateway=gateway(config),
+        lanes=lanes(config),
+        routes=routes(config),
     )

@@ -69,7 +69,7 @@ async def _ensure_schema(parts: Adapters) -> None:
 
 
 async def _run(config: Config, parts: Adapters, listening: socket.socket) -> None:
-    outbox = Outbox(store=parts.store, gateway=parts.gateway, clock=parts.clock)
+    outbox = Outbox(store=parts.store, lanes=parts.lanes, routes=parts.routes, clock=parts.clock)
     switchboard = Switchboard(
         pbx=parts.pbx, store=parts.store, speech=parts.speech, clock=parts.clock, on_outcome=outbox.wake
     )

@@ -70,11 +70,12 @@ Word = Callable[[Notice], Worded]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TextOut:
-    """A text to write into the outbox. `recipient` makes it unique within its transfer."""
+    """A text to write into the outbox. `recipient` begins with a Recipient, and is unique in its transfer."""
 
     recipient: str
     to: str
     body: str
+    agent_id: AgentId | None = None  # whose number it is, where it is an agent's
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,7 +132,9 @@ def follow_up(
         elif wanted.phone not in texts:
             worded = word(notice(wanted.recipient, wanted.name))
             warnings += [worded.warning] if worded.warning else []
-            texts[wanted.phone] = TextOut(recipient=wanted.key, to=wanted.phone, body=worded.body)
+            texts[wanted.phone] = TextOut(
+                recipient=wanted.key, to=wanted.phone, body=worded.body, agent_id=wanted.agent_id
+            )
     to_pool = word(notice(Recipient.POOL)) if actions.notify_pool else Worded(body="")
     warnings += [to_pool.warning] if to_pool.warning else []
     if actions.notifies and not texts and not to_pool.body:
@@ -152,12 +155,17 @@ class _Wanted:
     key: str
     name: str
     phone: str | None
+    agent_id: AgentId | None = None
 
 
 def _wanted(actions: OutcomeActions, assigned: Agent | None, bot: Bot) -> Iterator[_Wanted]:
     if actions.notify_agent and assigned is not None:
         yield _Wanted(
-            recipient=Recipient.AGENT, key=Recipient.AGENT, name=assigned.name, phone=assigned.phone
+            recipient=Recipient.AGENT,
+            key=Recipient.AGENT,
+            name=assigned.name,
+            phone=assigned.phone,
+            agent_id=assigned.id,
         )
     if actions.notify_owner and bot.owner is not None:
         yield _Wanted(

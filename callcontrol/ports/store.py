@@ -1,6 +1,6 @@
 """The database."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -19,17 +19,21 @@ from callcontrol.core.model import (
 )
 from callcontrol.ports.cadence import Cancelled, ClaimedStep, Enrolment, Planned
 from callcontrol.ports.records import (
+    Claim,
     Decide,
+    DeliveryReport,
     Entry,
     FactsOf,
     First,
+    Message,
+    MessageStatus,
     NewLead,
     Request,
+    Setback,
     Task,
-    Text,
-    TextStatus,
     TransferRow,
     Transition,
+    Which,
 )
 from callcontrol.ports.switch import (
     Finding,
@@ -138,16 +142,51 @@ class Store(Protocol):
 
     async def legs(self, transfer_id: TransferId) -> Sequence[LegRecord]: ...
 
-    async def texts(self, transfer_id: TransferId) -> Sequence[TextStatus]: ...
-
     async def tasks(self, limit: int) -> Sequence[Task]: ...
 
-    async def claim_texts(self, limit: int, now: datetime, lease_s: float) -> Sequence[Text]: ...
+    async def claim_messages(
+        self,
+        route: Callable[[Message], str | None],
+        room: Mapping[str, int],
+        now: datetime,
+        lease_s: float,
+        *,
+        resends: Collection[str] = (),
+        holding: Collection[int] = (),
+    ) -> Claim:
+        """Messages that are due, as many for each gateway as it has room for.
 
-    async def text_sent(self, text: Text, now: datetime) -> None: ...
+        `route` names the gateway of a message, or none, and is called from any thread. A message whose
+        lease ran out may have been sent: it is claimed again if its gateway is one of `resends`, parked if
+        not, and left alone if it is one of `holding`.
+        """
+        ...
 
-    async def text_failed(self, text: Text, now: datetime, why: str, *, retry_in_s: float | None) -> None:
-        """No `retry_in_s`: parked for a person."""
+    async def message_sent(self, message: Message, now: datetime, provider_id: str) -> None: ...
+
+    async def message_failed(self, message: Message, now: datetime, setback: Setback) -> None: ...
+
+    async def reroute(self, gateway: str | None = None) -> None:
+        """Have the routes choose anew for what waits for this gateway, or for any; in short transactions."""
+        ...
+
+    async def messages(self, which: Which, limit: int) -> Sequence[MessageStatus]:
+        """The newest first."""
+        ...
+
+    async def retry_messages(self, which: Which, now: datetime) -> int:
+        """Send parked ones, and those that wait for another attempt, as if they were new; how many.
+
+        In short transactions, like `discard_messages`.
+        """
+        ...
+
+    async def discard_messages(self, which: Which) -> int:
+        """Never send those that are queued or parked; how many."""
+        ...
+
+    async def report_delivery(self, report: DeliveryReport, now: datetime) -> bool:
+        """False where no message is known by that id. An end that was reported is never taken back."""
         ...
 
     async def enrol(

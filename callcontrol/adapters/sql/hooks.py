@@ -5,43 +5,40 @@ Whatever states a fact calls `emit` with its own connection; what is rolled back
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from sqlalchemy import Connection
 
-from callcontrol.adapters.sql import schema as s
+from callcontrol.adapters.sql import outbox
 from callcontrol.adapters.sql.directory import Memory
-from callcontrol.adapters.sql.statements import insert_once
 from callcontrol.core.hooks import Hook
 from callcontrol.core.model import Lead
-from callcontrol.ports import Subscription
+from callcontrol.ports import MessageKind, NewMessage, Subscription
 
 
 def emit(connection: Connection, memory: Memory, *hooks: Hook) -> None:
     """Safe to repeat: a hook that is there already is left alone."""
-    rows = [
-        _row(subscription, hook)
-        for hook in hooks
-        for subscription in memory.subscriptions
-        if hook.event in subscription.events
-    ]
-    if rows:
-        connection.execute(insert_once(connection.dialect.name, s.outbox), rows)
+    for hook in hooks:
+        told = [
+            _message(subscription, hook)
+            for subscription in memory.subscriptions
+            if hook.event in subscription.events
+        ]
+        outbox.enqueue(connection, told, hook.at)
 
 
-def _row(subscription: Subscription, hook: Hook) -> dict[str, Any]:
-    return {
-        "dedupe_key": f"hook:{subscription.endpoint}:{hook.event}:{hook.key}",
-        "transfer_id": hook.transfer_id,
-        "recipient": "webhook",
-        "to": subscription.endpoint,
-        "body": _body(hook, pii=subscription.pii),
-        "state": "queued",
-        "attempts": 0,
-        "next_at": hook.at,
-        "last_error": "",
-        "created_at": hook.at,
-    }
+def _message(subscription: Subscription, hook: Hook) -> NewMessage:
+    """What is about one lead arrives in order; other leads don't wait for it."""
+    about = hook.lead.id if hook.lead is not None else hook.transfer_id or ""
+    return NewMessage(
+        kind=MessageKind.WEBHOOK,
+        dedupe_key=f"hook:{subscription.endpoint}:{hook.event}:{hook.key}",
+        recipient="webhook",
+        to=subscription.endpoint,
+        gateway=f"webhook:{subscription.endpoint}",
+        queue=f"webhook:{subscription.endpoint}:{about}",
+        body=_body(hook, pii=subscription.pii),
+        transfer_id=hook.transfer_id,
+    )
 
 
 def _body(hook: Hook, *, pii: bool) -> str:

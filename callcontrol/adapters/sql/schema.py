@@ -335,19 +335,33 @@ outbox = Table(
     metadata,
     Column("id", _SERIAL, primary_key=True),
     Column("dedupe_key", Text, nullable=False, unique=True),
-    Column("transfer_id", ForeignKey(transfer.c.id), nullable=False, index=True),
-    Column("recipient", Text, nullable=False),  # agent, owner
+    Column("kind", Text, nullable=False, server_default="text"),  # text, webhook
+    Column("transfer_id", ForeignKey(transfer.c.id), index=True),
+    Column("recipient", Text, nullable=False),  # the role: agent, owner, ...
+    Column("agent_id", Text),
     Column("to", Text, nullable=False),
+    Column("queue", Text, nullable=False),  # those of one queue go one after the other
     Column("body", Text, nullable=False),
-    Column("state", Text, nullable=False),  # queued, claimed, sent, parked
+    Column("gateway", Text),  # this one and no other; none: by the routes
+    Column("via", Text),  # what the routes chose
+    Column("refused_by", Text, nullable=False, server_default=text("''")),  # gateways, between commas
+    Column("state", Text, nullable=False),  # queued, claimed, sent, parked, discarded
+    Column("doubtful", Boolean, nullable=False, server_default=false()),  # it may have been sent
     Column("attempts", Integer, nullable=False),
     Column("next_at", Instant, nullable=False),  # nobody takes it before
     Column("lease_until", Instant),  # claimed: until then it is the claimer's
     Column("last_error", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("sent_at", Instant),
-    _partial("ix_outbox_due", "next_at", where="state IN ('queued', 'claimed')"),
-    _partial("ix_outbox_unsent_to", "to", "id", where="state IN ('queued', 'claimed')"),
+    Column("provider_id", Text),
+    Column("delivery", Text),  # on_its_way, delivered, undelivered: as the gateway reported
+    Column("delivery_at", Instant),
+    Column("delivery_detail", Text, nullable=False, server_default=text("''")),
+    _partial("ix_outbox_due", "via", "id", where="state = 'queued'"),
+    _partial("ix_outbox_leased", "next_at", where="state = 'claimed'"),
+    _partial("ix_outbox_unsent", "queue", "id", where="state IN ('queued', 'claimed')"),
+    _partial("ix_outbox_parked", "id", where="state = 'parked'"),
+    _partial("ix_outbox_provider_id", "provider_id", where="provider_id IS NOT NULL"),
 )
 
 task = Table(

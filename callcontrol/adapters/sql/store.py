@@ -1,7 +1,7 @@
 """The `Store` port on SQLite or PostgreSQL."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ from callcontrol.adapters.sql import (
     directory,
     history,
     journal,
+    mailroom,
     outbox,
     outcomes,
     tasks,
@@ -39,26 +40,31 @@ from callcontrol.core.model import (
 )
 from callcontrol.ports import (
     Cancelled,
+    Claim,
     ClaimedStep,
     Decide,
+    DeliveryReport,
     Enrolment,
     Entry,
     FactsOf,
     Finding,
     First,
+    Message,
+    MessageStatus,
     NewLead,
     Planned,
     Request,
+    Setback,
     StoreError,
     Subscription,
     Task,
-    Text,
-    TextStatus,
     TransferRow,
     Transition,
+    Which,
 )
 
 T = TypeVar("T")
+_PORTION = 500
 
 
 def _utc_now() -> datetime:
@@ -237,17 +243,44 @@ class SqlStore:
     async def tasks(self, limit: int) -> Sequence[Task]:
         return await self._runner.read(tasks.newest, limit)
 
-    async def texts(self, transfer_id: TransferId) -> Sequence[TextStatus]:
-        return await self._runner.read(outbox.of_transfer, transfer_id)
+    async def claim_messages(
+        self,
+        route: Callable[[Message], str | None],
+        room: Mapping[str, int],
+        now: datetime,
+        lease_s: float,
+        *,
+        resends: Collection[str] = (),
+        holding: Collection[int] = (),
+    ) -> Claim:
+        return await self._runner.write(
+            outbox.claim, route, room, now, lease_s, resends=resends, holding=holding
+        )
 
-    async def claim_texts(self, limit: int, now: datetime, lease_s: float) -> Sequence[Text]:
-        return await self._runner.write(outbox.claim, limit, now, lease_s)
+    async def message_sent(self, message: Message, now: datetime, provider_id: str) -> None:
+        await self._runner.write_together(outbox.sent, message, now, provider_id)
 
-    async def text_sent(self, text: Text, now: datetime) -> None:
-        await self._runner.write(outbox.sent, text, now)
+    async def message_failed(self, message: Message, now: datetime, setback: Setback) -> None:
+        await self._runner.write_together(outbox.failed, message, now, setback)
 
-    async def text_failed(self, text: Text, now: datetime, why: str, *, retry_in_s: float | None) -> None:
-        await self._runner.write(outbox.failed, text, now, why, retry_in_s)
+    async def reroute(self, gateway: str | None = None) -> None:
+        ids = await self._runner.read(outbox.waiting, gateway)
+        for some in _in_portions(ids):
+            await self._runner.write(outbox.reroute, some)
+
+    async def messages(self, which: Which, limit: int) -> Sequence[MessageStatus]:
+        return await self._runner.read(mailroom.newest, which, limit)
+
+    async def retry_messages(self, which: Which, now: datetime) -> int:
+        ids = await self._runner.read(mailroom.stuck, which)
+        return sum([await self._runner.write(mailroom.retry, some, now) for some in _in_portions(ids)])
+
+    async def discard_messages(self, which: Which) -> int:
+        ids = await self._runner.read(mailroom.stuck, which)
+        return sum([await self._runner.write(mailroom.discard, some) for some in _in_portions(ids)])
+
+    async def report_delivery(self, report: DeliveryReport, now: datetime) -> bool:
+        return await self._runner.write(mailroom.report, report, now)
 
     async def enrol(
         self, lead_id: LeadId, name: str, steps: Sequence[Planned], *, key: str | None = None
@@ -310,6 +343,11 @@ async def _lead_of(own: OwnDatabase, lead_id: LeadId | None) -> tuple[Lead | Non
 
 async def _no_toggles() -> tuple[None, str]:
     return None, ""
+
+
+def _in_portions(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """So that no transaction is long: a live transfer's would wait for it."""
+    return (ids[start : start + _PORTION] for start in range(0, len(ids), _PORTION))
 
 
 def _ensure(connection: Connection) -> SchemaStatus:

@@ -44,7 +44,8 @@ async def rows(store):
 async def test_a_request_is_told_to_whoever_wants_to_know(told):
     await p.opened(told)
     (row,) = await rows(told)
-    assert (row.to, row.state, row.transfer_id) == ("crm", "queued", "t1")
+    assert (row.to, row.kind, row.gateway, row.state) == ("crm", "webhook", "webhook:crm", "queued")
+    assert (row.queue, row.transfer_id) == ("webhook:crm:lea", "t1")
     assert json.loads(row.body) == {
         "type": "transfer.requested",
         "timestamp": p.NOW.isoformat(),

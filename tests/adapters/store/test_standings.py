@@ -227,7 +227,7 @@ async def test_missed_rings_in_a_row_let_an_agent_rest_with_a_text(house):
     assert found.resting_until == at + timedelta(minutes=30)
     assert found.resting_why == "missed 3 transfers in a row"
     assert found.strikes == 0
-    (text,) = await house.texts(TransferId("s2"))
+    (text,) = await p.texts(house, "s2")
     assert text.to == A0.phone
     assert text.body == (
         "You missed 3 transfers in a row, so no more will ring you until 10:31 (America/Denver)."
@@ -265,7 +265,7 @@ async def test_who_has_no_number_rests_without_a_text(store):
     )
     await strike(store, 1)
     assert (await p.standing(store, A0, OPEN)).resting_until is not None
-    assert tuple(await store.texts(TransferId("s0"))) == ()
+    assert tuple(await p.texts(store, "s0")) == ()
 
 
 async def test_a_repeated_turn_counts_once(house):
