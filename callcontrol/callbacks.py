@@ -164,7 +164,7 @@ class CallBacks:
             log.info("an escalation waits for the end of the quiet hours", task=task.id)
             return
         level = task.escalations + 1
-        text = escalation.text(level, found.lead, found.bot.owner, found.assigned, now - task.created_at)
+        text = escalation.text(found.lead, found.bot.owner, found.assigned, now - task.created_at)
         if await self._store.escalate(task, text, now):
             log.warning("nobody has touched a task", task=task.id, level=level)
             if text is None:

@@ -15,6 +15,7 @@ from callcontrol.console import Console
 from callcontrol.core import cleaning
 from callcontrol.core import events as e
 from callcontrol.core.callback import CallAnswered, CallBegan, CallEnded, CallReport
+from callcontrol.core.followup import Word
 from callcontrol.core.model import AgentId, BotId, Call, ChannelId, LeadId, TransferId
 from callcontrol.core.transfer import UNDECIDED, State
 from callcontrol.narration import Narration, Told
@@ -39,6 +40,7 @@ from callcontrol.ports import (
     UnknownError,
 )
 from callcontrol.turn import FirstTurn
+from callcontrol.wording import Wording
 
 log = structlog.get_logger(__name__)
 
@@ -59,13 +61,18 @@ class Switchboard:
         store: Store,
         speech: Speech | None,
         clock: Clock,
+        word: Word | None = None,
         on_outcome: Callable[[], None] = lambda: None,
         on_call: Callable[[CallReport | LinkUp], None] = lambda _: None,
     ) -> None:
-        """`on_outcome` is called when an outcome, and so perhaps a text, has been stored; `on_call` with
+        """`word` gives texts their words; the usual ones where there is none.
+
+        `on_outcome` is called when an outcome, and so perhaps a text, has been stored; `on_call` with
         what the switch reports of others' calls, and when it can be asked again.
         """
-        self._ports = Ports(pbx=pbx, store=store, speech=speech, clock=clock, on_outcome=on_outcome)
+        self._ports = Ports(
+            pbx=pbx, store=store, speech=speech, clock=clock, word=word or Wording(), on_outcome=on_outcome
+        )
         self._on_call = on_call
         self._console = Console(self._ports)
         self._conductors: dict[TransferId, Conductor] = {}
@@ -167,7 +174,7 @@ class Switchboard:
         transfer_id = TransferId(str(uuid.uuid4()))
         conductor = self._new_conductor(transfer_id, call)
         self._ports.pbx.watch(transfer_id, call)
-        first = FirstTurn(call, self._ports.clock.now(), self._ports.pbx.line)
+        first = FirstTurn(call, self._ports.clock.now(), self._ports.pbx.line, self._ports.word)
         try:
             row = await self._ports.store.open(transfer_id, request, call, first.now, first)
         except BaseException as error:

@@ -13,30 +13,34 @@ from sqlalchemy import create_engine, text
 from callcontrol.adapters.simulated import VirtualClock
 from callcontrol.adapters.sql import SqlStore
 from callcontrol.core.followup import FollowUp, TextOut
-from callcontrol.outbox import Outbox, Pace
-from callcontrol.ports import PortError, StoreError, Text
+from callcontrol.outbox import Lane, Limits, Outbox, Pace, Route, Routes
+from callcontrol.ports import Message, PortError, StoreError
 from tests.adapters.store import people as p
 
 SENT = None
 REFUSED = PortError("no such number", retryable=False)
+NAMES = ("one", "two", "three")
 BUSY = PortError("try later", retryable=True)
 
 
 class Gateway:
     """Answers in turn with what is given, the last one for ever."""
 
+    keyed = False
+
     def __init__(self, *answers: Exception | float | None) -> None:
         self.answers = list(answers) or [SENT]
         self.asked: list[str] = []
 
-    async def send(self, text: Text) -> None:
-        self.asked.append(text.body)
+    async def send(self, message: Message) -> str:
+        self.asked.append(message.body)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         match answer:
             case Exception():
                 raise answer
             case float():
                 await asyncio.sleep(answer)
+        return ""
 
 
 class Database(SqlStore):
@@ -45,14 +49,17 @@ class Database(SqlStore):
     working = 0
     away = False
 
-    async def claim_texts(self, *given):
-        return await self._done(super().claim_texts(*given))
+    async def claim_messages(self, *given, **more):
+        return await self._done(super().claim_messages(*given, **more))
 
-    async def text_sent(self, *given):
-        await self._done(super().text_sent(*given))
+    async def message_sent(self, *given):
+        await self._done(super().message_sent(*given))
 
-    async def text_failed(self, *given, **more):
-        await self._done(super().text_failed(*given, **more))
+    async def message_failed(self, *given):
+        await self._done(super().message_failed(*given))
+
+    async def reroute(self, *given):
+        await self._done(super().reroute(*given))
 
     async def _done(self, work: Coroutine[Any, Any, Any]) -> Any:
         if self.away:
@@ -79,12 +86,20 @@ class Desk:
         await self.store.record(p.missed(name, follow_up=FollowUp(texts=texts)))
 
     @asynccontextmanager
-    async def outbox(self, gateway: Gateway, **pace: float) -> AsyncIterator[Outbox]:
+    async def outbox(
+        self, *gateways: Gateway, routes: tuple[Route, ...] = (), most_attempts: int = 30, **limits: Any
+    ) -> AsyncIterator[Outbox]:
+        """Gateways `one`, `two`, ... in that order, unless there are routes."""
+        lanes = [
+            Lane(name, gateway, Limits(**limits), jitter=lambda: 1.0)
+            for name, gateway in zip(NAMES, gateways, strict=False)
+        ]
         outbox = Outbox(
             store=self.store,
-            gateway=gateway,
+            lanes=lanes,
+            routes=Routes(routes=routes or (Route(gateways=tuple(lane.name for lane in lanes)),)),
             clock=self.clock,
-            pace=Pace(**pace),
+            pace=Pace(gather_s=0, most_attempts=most_attempts, drain_s=0.5),
             jitter=lambda: 1.0,
         )
         running = asyncio.create_task(outbox.run())
@@ -180,7 +195,7 @@ async def test_a_final_refusal_is_parked_at_once(desk):
 async def test_a_gateway_that_says_nothing_may_have_sent_so_the_text_is_parked(desk):
     await desk.queue("+1")
     gateway = Gateway(60.0)
-    async with desk.outbox(gateway, send_timeout_s=0.05):
+    async with desk.outbox(gateway, timeout_s=0.05):
         await desk.until(lambda: desk.states() == ["parked"])
         await desk.passes(1000)
     assert desk.rows()[0][2] == "may have been sent: the gateway said nothing for 0.05 s"
@@ -200,15 +215,29 @@ async def test_a_gateway_that_hangs_for_one_holds_no_other_number_up(desk):
         await desk.until(lambda: desk.states().count("sent") == 2, limit_s=0.4)
 
 
-async def test_texts_of_a_process_that_died_are_sent_by_the_next_when_the_lease_is_over(desk):
+@pytest.mark.parametrize("way", [{"keyed": True}, {"resends": True}])
+async def test_a_text_of_a_process_that_died_is_sent_by_the_next_when_its_lease_is_over(desk, way):
     await desk.queue("+1")
-    await desk.store.claim_texts(8, desk.clock.now(), 120.0)
-    gateway = Gateway()
-    async with desk.outbox(gateway):
+    await p.claim(desk.store, 8, desk.clock.now(), 120.0, via="one")
+    gateway, other = Gateway(), Gateway()
+    gateway.keyed = way.pop("keyed", False)
+    async with desk.outbox(gateway, other, **way):
         await desk.passes(119)
         assert gateway.asked == []
         await desk.passes(2)
         await desk.until(lambda: desk.states() == ["sent"])
+    assert other.asked == []
+
+
+async def test_a_text_of_a_process_that_died_is_parked_where_the_gateway_knows_no_repeats(desk):
+    await desk.queue("+1")
+    await p.claim(desk.store, 8, desk.clock.now(), 120.0, via="one")
+    gateway = Gateway()
+    async with desk.outbox(gateway):
+        await desk.passes(121)
+        await desk.until(lambda: desk.states() == ["parked"])
+    assert desk.rows()[0][2] == "may have been sent: callcontrol ended while it was being sent"
+    assert gateway.asked == []
 
 
 async def test_a_database_that_is_away_for_a_while_ends_nothing(desk):

@@ -16,7 +16,8 @@ from callcontrol.config import Asterisk, Config, ConfigError, PbxKind, Problem
 from callcontrol.core.escalation import QuietHours, TaskRules
 from callcontrol.core.rules import Matcher
 from callcontrol.numbers import NumberPlan
-from callcontrol.ports import Clock, Pbx, SmsGateway, Speech
+from callcontrol.outbox import Lane, Route, Routes
+from callcontrol.ports import Clock, Pbx, Speech
 
 
 def make_folders(config: Config) -> None:
@@ -107,8 +108,12 @@ def speech(config: Config) -> Speech | None:
     )
 
 
-def gateway(config: Config) -> SmsGateway:
-    return FileGateway(config.written(config.sms.path))
+def lanes(config: Config) -> tuple[Lane, ...]:
+    return (Lane("file", FileGateway(config.written(config.sms.path))),)
+
+
+def routes(_: Config) -> Routes:
+    return Routes(routes=(Route(gateways=("file",)),))
 
 
 class Adapters(NamedTuple):
@@ -118,7 +123,8 @@ class Adapters(NamedTuple):
     store: SqlStore
     pbx: Pbx
     speech: Speech | None
-    gateway: SmsGateway
+    lanes: tuple[Lane, ...]
+    routes: Routes
 
 
 def adapters(config: Config) -> Adapters:
@@ -128,5 +134,6 @@ def adapters(config: Config) -> Adapters:
         store=store(config),
         pbx=pbx(config, clock),
         speech=speech(config),
-        gateway=gateway(config),
+        lanes=lanes(config),
+        routes=routes(config),
     )

@@ -71,7 +71,7 @@ async def _ensure_schema(parts: Adapters) -> None:
 
 
 async def _run(config: Config, parts: Adapters, listening: socket.socket) -> None:
-    outbox = Outbox(store=parts.store, gateway=parts.gateway, clock=parts.clock)
+    outbox = Outbox(store=parts.store, lanes=parts.lanes, routes=parts.routes, clock=parts.clock)
     call_backs = CallBacks(
         pbx=parts.pbx,
         store=parts.store,

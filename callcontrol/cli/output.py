@@ -13,7 +13,7 @@ from rich.text import Text
 from callcontrol.api.routing_answers import AgentAnswer, ConsideredAnswer, TermAnswer
 from callcontrol.cli.timeline import FATES, Kind, Line, address
 from callcontrol.core.model import Connected, LegRecord
-from callcontrol.ports import Finding, TextStatus, TransferRow
+from callcontrol.ports import Finding, MessageStatus, TransferRow
 
 _WIDE = 200  # where nobody's terminal sets a limit
 
@@ -85,11 +85,20 @@ def transfer_table(rows: Sequence[TransferRow]) -> Table:
     return table
 
 
-def text_table(texts: Sequence[TextStatus]) -> Table:
+def text_table(texts: Sequence[MessageStatus]) -> Table:
     table = plain("Text to", "State", "Text", "Trouble")
     for text in texts:
-        add(table, (text.to, text.state, text.body, text.last_error))
+        add(table, (text.to, message_state(text), text.body, text.delivery_detail or text.last_error))
     return table
+
+
+def message_state(message: MessageStatus) -> str:
+    """`parked: may have been sent` or `sent, delivered`, say."""
+    if message.state == "parked" and message.doubtful:
+        return "parked: may have been sent"
+    if message.delivery is not None:
+        return f"{message.state}, {message.delivery.value.replace('_', ' ')}"
+    return message.state
 
 
 def finding_table(findings: Sequence[Finding]) -> Table:

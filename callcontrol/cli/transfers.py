@@ -14,14 +14,25 @@ from callcontrol.cli.daemons import daemon_of
 from callcontrol.cli.tasks import task_table
 from callcontrol.cli.timeline import Line, timeline
 from callcontrol.core.model import LegRecord, TransferId
-from callcontrol.ports import Entry, Store, Task, TaskFilter, TextStatus, TransferRow, UnknownError
+from callcontrol.ports import (
+    Entry,
+    MessageKind,
+    MessageStatus,
+    Store,
+    Task,
+    TaskFilter,
+    TransferRow,
+    UnknownError,
+    Which,
+)
 
 _MOST_TASKS = 10
+_MOST_TEXTS = 100
 
 
 class _Afterwards(NamedTuple):
     tasks: tuple[Task, ...]
-    texts: tuple[TextStatus, ...]
+    texts: tuple[MessageStatus, ...]
 
 
 def transfer(  # noqa: PLR0917 - typer passes every option by its name
@@ -89,7 +100,9 @@ def show(
     ) -> tuple[TransferRow, tuple[Entry, ...], tuple[LegRecord, ...], _Afterwards]:
         row = await _found(store, transfer_id)
         tasks = await store.tasks(_MOST_TASKS, TaskFilter(transfer_id=row.id))
-        afterwards = _Afterwards(tasks=tuple(tasks), texts=tuple(await store.texts(row.id)))
+        of_it = Which(transfer_id=row.id, kind=MessageKind.TEXT)
+        texts = reversed(await store.messages(of_it, _MOST_TEXTS))
+        afterwards = _Afterwards(tasks=tuple(tasks), texts=tuple(texts))
         return row, await store.journal(row.id), tuple(await store.legs(row.id)), afterwards
 
     row, entries, legs, afterwards = with_store(load_config(config), ask)
@@ -138,7 +151,14 @@ def _show_json(
     ]
     told = [TaskAnswer.of(task).model_dump(mode="json") for task in afterwards.tasks]
     texts = [
-        {"to": text.to, "body": text.body, "state": text.state, "last_error": text.last_error}
+        {
+            "to": text.to,
+            "body": text.body,
+            "state": text.state,
+            "gateway": text.gateway,
+            "last_error": text.last_error,
+            "delivery": text.delivery,
+        }
         for text in afterwards.texts
     ]
     output.as_json({**whole.model_dump(mode="json"), "timeline": story, "texts": texts, "tasks": told})

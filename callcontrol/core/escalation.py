@@ -76,11 +76,10 @@ def _instant(day: date, minute: int, zone: tzinfo, fold: int = 0) -> datetime:
     return wall.astimezone(UTC)
 
 
-def text(
-    level: int, lead: Lead, owner: Contact | None, assigned: Agent | None, waited: timedelta
-) -> TextOut | None:
+def text(lead: Lead, owner: Contact | None, assigned: Agent | None, waited: timedelta) -> TextOut | None:
     """To the owner; to the lead's agent where there is none. None where neither has a number."""
-    to = owner.phone if owner is not None else assigned.phone if assigned is not None else None
+    agent = assigned if owner is None else None
+    to = owner.phone if owner is not None else agent.phone if agent is not None else None
     if to is None:
         return None
     who = ", ".join(fact for fact in (lead.name, lead.phone, lead.email, lead.source) if fact)
@@ -88,4 +87,9 @@ def text(
     body = (
         f"Nobody has called back for {minutes} min: {who}. Please call them back, or see that somebody does."
     )
-    return TextOut(recipient=f"escalation-{level}", to=to, body=body)
+    return TextOut(
+        recipient="owner" if agent is None else "agent",
+        to=to,
+        body=body,
+        agent_id=agent.id if agent is not None else None,
+    )

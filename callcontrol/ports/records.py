@@ -8,6 +8,7 @@ from enum import StrEnum
 from callcontrol.core.callback import Direction, How
 from callcontrol.core.events import AttemptResolved, Event
 from callcontrol.core.followup import FollowUp
+from callcontrol.core.hooks import Hook
 from callcontrol.core.model import (
     Agent,
     AgentId,
@@ -86,6 +87,7 @@ class Transition:
     standings: tuple[StandingChange, ...] = ()  # what that means for their agents
     outcome: Outcome | None = None
     follow_up: FollowUp | None = None
+    hooks: tuple[Hook, ...] = ()  # what outside systems are told of it
     closed: bool = False
 
 
@@ -94,28 +96,119 @@ First = Callable[[TransferRow, FactsOf], Transition]
 Decide = Callable[[FactsOf], AttemptResolved]
 
 
+class MessageKind(StrEnum):
+    TEXT = "text"
+    WEBHOOK = "webhook"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Text:
-    """A text in the outbox."""
+class NewMessage:
+    """A message to write into the outbox: once, for its key is unique there for ever."""
+
+    dedupe_key: str
+    to: str  # E.164, a mail address or an extension; where a webhook goes
+    body: str
+    recipient: str  # the role: agent, owner, ...
+    kind: MessageKind = MessageKind.TEXT
+    transfer_id: TransferId | None = None
+    agent_id: AgentId | None = None  # whose address it is, where it is an agent's
+    gateway: str | None = None  # this one and no other; none: by the site's routes
+    queue: str = ""  # those of one queue go one after the other; empty: the address
+    not_before: datetime | None = None  # until then it holds up no other
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """A message of the outbox, for a gateway to send."""
 
     id: int
     dedupe_key: str
-    transfer_id: TransferId
-    to: str  # E.164
+    to: str
     body: str
-    attempts: int
+    recipient: str
+    kind: MessageKind = MessageKind.TEXT
+    transfer_id: TransferId | None = None
+    agent_id: AgentId | None = None
+    gateway: str | None = None
+    via: str = ""  # the gateway it is sent through
+    refused_by: tuple[str, ...] = ()  # gateways that will never take it
+    doubtful: bool = False  # an earlier attempt may have sent it
+    attempts: int = 0  # this one included
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TextStatus:
-    """What became of a text."""
+class Claim:
+    """What a look into the outbox brought."""
 
-    to: str  # E.164
+    messages: tuple[Message, ...] = ()  # the claimer's for now
+    parked: tuple[tuple[Message, str], ...] = ()  # that no gateway takes, or that may have been sent; why
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Setback:
+    """A message that was not sent, or of which nobody knows."""
+
+    why: str
+    retry_in_s: float | None  # none: parked for a person
+    via: str | None = None  # only through this gateway; none: by the routes
+    refused_by: tuple[str, ...] = ()
+    doubtful: bool = False
+
+
+class Delivery(StrEnum):
+    """What a gateway reported of a message that it had taken."""
+
+    ON_ITS_WAY = "on_its_way"
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeliveryReport:
+    """`message_id` is ours, `provider_id` the gateway's own; one of them is given."""
+
+    gateway: str
+    delivery: Delivery
+    message_id: int | None = None
+    provider_id: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MessageStatus:
+    """What became of a message."""
+
+    id: int
+    kind: MessageKind
+    transfer_id: TransferId | None
+    recipient: str
+    to: str
     body: str
-    state: str  # queued, claimed, sent or parked
+    state: str  # queued, claimed, sent, parked or discarded
+    doubtful: bool  # parked: it may have been sent
+    gateway: str  # through which it goes or went; empty: not chosen yet
     attempts: int
+    created_at: datetime
+    next_at: datetime
     sent_at: datetime | None
     last_error: str
+    provider_id: str = ""
+    delivery: Delivery | None = None
+    delivery_at: datetime | None = None
+    delivery_detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Which:
+    """Messages of the outbox; what is not given does not matter."""
+
+    ids: tuple[int, ...] = ()
+    states: tuple[str, ...] = ()
+    gateway: str | None = None
+    kind: MessageKind | None = None
+    to: str | None = None
+    transfer_id: TransferId | None = None
+    doubtful: bool | None = None
 
 
 class TaskState(StrEnum):

@@ -1,6 +1,6 @@
 """The database."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -20,21 +20,26 @@ from callcontrol.core.model import (
     LegRecord,
     TransferId,
 )
+from callcontrol.ports.cadence import Cancelled, ClaimedStep, Enrolment, Planned
 from callcontrol.ports.records import (
+    Claim,
     Decide,
+    DeliveryReport,
     Entry,
     FactsOf,
     First,
+    Message,
+    MessageStatus,
     NewLead,
     Overdue,
     Request,
+    Setback,
     Task,
     TaskFilter,
-    Text,
-    TextStatus,
     TransferRow,
     Transition,
     WaitingLead,
+    Which,
 )
 from callcontrol.ports.switch import (
     Finding,
@@ -143,8 +148,6 @@ class Store(Protocol):
 
     async def legs(self, transfer_id: TransferId) -> Sequence[LegRecord]: ...
 
-    async def texts(self, transfer_id: TransferId) -> Sequence[TextStatus]: ...
-
     async def tasks(self, limit: int, wanted: TaskFilter | None = None) -> Sequence[Task]:
         """The newest first."""
         ...
@@ -197,12 +200,82 @@ class Store(Protocol):
         """Count the next level, and queue its text. False where the level was another's, or somebody touched the task."""
         ...
 
-    async def claim_texts(self, limit: int, now: datetime, lease_s: float) -> Sequence[Text]: ...
+    async def claim_messages(
+        self,
+        route: Callable[[Message], str | None],
+        room: Mapping[str, int],
+        now: datetime,
+        lease_s: float,
+        *,
+        resends: Collection[str] = (),
+        holding: Collection[int] = (),
+    ) -> Claim:
+        """Messages that are due, as many for each gateway as it has room for.
 
-    async def text_sent(self, text: Text, now: datetime) -> None: ...
+        `route` names the gateway of a message, or none, and is called from any thread. A message whose
+        lease ran out may have been sent: it is claimed again if its gateway is one of `resends`, parked if
+        not, and left alone if it is one of `holding`.
+        """
+        ...
 
-    async def text_failed(self, text: Text, now: datetime, why: str, *, retry_in_s: float | None) -> None:
-        """No `retry_in_s`: parked for a person."""
+    async def message_sent(self, message: Message, now: datetime, provider_id: str) -> None: ...
+
+    async def message_failed(self, message: Message, now: datetime, setback: Setback) -> None: ...
+
+    async def reroute(self, gateway: str | None = None) -> None:
+        """Have the routes choose anew for what waits for this gateway, or for any; in short transactions."""
+        ...
+
+    async def messages(self, which: Which, limit: int) -> Sequence[MessageStatus]:
+        """The newest first."""
+        ...
+
+    async def retry_messages(self, which: Which, now: datetime) -> int:
+        """Send parked ones, and those that wait for another attempt, as if they were new; how many.
+
+        In short transactions, like `discard_messages`.
+        """
+        ...
+
+    async def discard_messages(self, which: Which) -> int:
+        """Never send those that are queued or parked; how many."""
+        ...
+
+    async def report_delivery(self, report: DeliveryReport, now: datetime) -> bool:
+        """False where no message is known by that id. An end that was reported is never taken back."""
+        ...
+
+    async def enrol(
+        self, lead_id: LeadId, name: str, steps: Sequence[Planned], *, key: str | None = None
+    ) -> int:
+        """Put the lead into a cadence; the enrolment's id. A repeat of the key is the same enrolment.
+
+        Raises UnknownError.
+        """
+        ...
+
+    async def cadences(self, lead_id: LeadId) -> Sequence[Enrolment]: ...
+
+    async def cancel_cadence(self, lead_id: LeadId, *, by: str, why: str) -> Cancelled:
+        """Everything that is planned for the lead, also what a worker has in hand. Safe to repeat."""
+        ...
+
+    async def claim_steps(
+        self, worker: str, limit: int, now: datetime, lease_s: float
+    ) -> Sequence[ClaimedStep]:
+        """Steps that are due, the worker's for `lease_s`; none of a lead who is just being transferred."""
+        ...
+
+    async def renew_step(self, claim_id: str, now: datetime, lease_s: float) -> datetime:
+        """Until when the step is the worker's now. Raises ClaimLostError."""
+        ...
+
+    async def complete_step(self, claim_id: str, now: datetime) -> str:
+        """Carried out. Empty, or why that was too late. Raises ClaimLostError."""
+        ...
+
+    async def release_step(self, claim_id: str, due_at: datetime) -> None:
+        """Give a step back, due again then. Raises ClaimLostError."""
         ...
 
     async def close(self) -> None: ...

@@ -115,15 +115,15 @@ def test_at_their_end_the_quiet_hours_are_over(at, zone, start, end):
 
 
 def test_the_text_goes_to_the_owner_and_says_whom_to_call():
-    out = text(2, LENA, OLGA, agent("+4930123401"), timedelta(minutes=20))
+    out = text(LENA, OLGA, agent("+4930123401"), timedelta(minutes=20))
     assert out is not None
-    assert (out.recipient, out.to) == ("escalation-2", OLGA.phone)
+    assert (out.recipient, out.to, out.agent_id) == ("owner", OLGA.phone, None)
     assert "20 min: Lena, +4930123456, Portal" in out.body
 
 
 def test_without_an_owner_it_goes_to_the_agent_and_without_both_to_nobody():
-    out = text(1, LENA, None, agent("+4930123401"), timedelta(minutes=5))
+    out = text(LENA, None, agent("+4930123401"), timedelta(minutes=5))
     assert out is not None
-    assert out.to == "+4930123401"
-    assert text(1, LENA, None, agent(None), timedelta(minutes=5)) is None
-    assert text(1, LENA, None, None, timedelta(minutes=5)) is None
+    assert (out.recipient, out.to, out.agent_id) == ("agent", "+4930123401", "alice")
+    assert text(LENA, None, agent(None), timedelta(minutes=5)) is None
+    assert text(LENA, None, None, timedelta(minutes=5)) is None

@@ -7,6 +7,7 @@ from callcontrol.adapters.simulated.pbx import Does
 from callcontrol.adapters.sql import SqlStore
 from callcontrol.core.model import Connected, LegFate, Missed, MissedBecause
 from callcontrol.ports import KeyReusedError, StoreError, TransferRow
+from tests.adapters.store import people as p
 from tests.shell.office import Office, directory, office
 
 RINGS_LONG = Behaviour(does=Does.ANSWERS, after_s=10.0)
@@ -59,7 +60,7 @@ async def test_whenever_the_daemon_dies_there_is_one_outcome_and_the_call_lives(
         await at.passes(10)
         assert isinstance((await at.row(transfer)).outcome, Connected)
         assert call.lead in at.pbx.channels
-        texts = await at.store.claim_texts(10, at.clock.now(), 30)
+        texts = await p.claim(at.store, 10, at.clock.now(), 30)
         assert len(texts) == 2
 
 

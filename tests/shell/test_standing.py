@@ -28,6 +28,7 @@ from callcontrol.core.model import (
 from callcontrol.explain import explain
 from callcontrol.ports import AgentWish
 from callcontrol.reachable import reachable
+from tests.adapters.store import people as p
 from tests.shell.office import ANSWERS, directory, office
 
 RINGS = Behaviour(does=Does.RINGS)
@@ -97,7 +98,7 @@ async def test_three_missed_rings_in_a_row_let_an_agent_rest_and_say_so(tmp_path
             await at.passes(36)
         resting = await standing(at, "alice")
         assert resting.resting_until is not None
-        texts = await at.store.texts(third)
+        texts = await p.texts(at.store, third)
         assert any("3 transfers in a row" in text.body and text.to == "+15550111" for text in texts)
         _, fourth = await at.asks()
         await at.passes(1)

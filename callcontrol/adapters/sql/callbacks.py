@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, exists, select, update
 
-from callcontrol.adapters.sql import outcomes, tasks
+from callcontrol.adapters.sql import outbox, tasks
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.directory import Memory
 from callcontrol.adapters.sql.leads import LEAD_COLUMNS, lead_of
@@ -15,8 +15,9 @@ from callcontrol.core import escalation
 from callcontrol.core.callback import Direction, FollowedCall, Person, Result, Verdict
 from callcontrol.core.escalation import TaskRules
 from callcontrol.core.followup import TextOut
+from callcontrol.core.hooks import HookEvent
 from callcontrol.core.model import AgentId, BotId, ChannelId, Endpoint, EndpointKind
-from callcontrol.ports import Overdue, Task, TaskState
+from callcontrol.ports import NewMessage, Overdue, Task, TaskState
 
 _TASKS = select(s.task).where(s.task.c.id.in_(bindparam("tasks", expanding=True))).order_by(s.task.c.id)
 _CALL = update(s.task_call).where(
@@ -84,7 +85,9 @@ def unended(connection: Connection) -> tuple[FollowedCall, ...]:
     return tuple(_followed(rows) for rows in calls.values())
 
 
-def put(connection: Connection, call: FollowedCall, verdict: Verdict | None, rules: TaskRules) -> bool:
+def put(
+    connection: Connection, memory: Memory, call: FollowedCall, verdict: Verdict | None, rules: TaskRules
+) -> bool:
     """A task that is done takes up no new call; one that was up while it was done comes to its end."""
     closed = False
     for task in connection.execute(_TASKS, {"tasks": call.task_ids}).all():
@@ -94,7 +97,7 @@ def put(connection: Connection, call: FollowedCall, verdict: Verdict | None, rul
             tasks.touch(connection, task, call.began_at, rules)
         elif _is_of_a_bot(connection, call, task):
             connection.execute(_DROP, {"of_task": task.id, "of_call": call.id})
-        elif _conclude(connection, call, task, verdict, rules):
+        elif _conclude(connection, memory, call, task, verdict, rules):
             closed = True
     return closed
 
@@ -123,8 +126,8 @@ def _is_of_a_bot(connection: Connection, call: FollowedCall, task: Any) -> bool:
     return bool(connection.scalar(_OF_A_BOT, {"lead": task.lead_id, "legs": legs}))
 
 
-def _conclude(
-    connection: Connection, call: FollowedCall, task: Any, verdict: Verdict, rules: TaskRules
+def _conclude(  # noqa: PLR0917
+    connection: Connection, memory: Memory, call: FollowedCall, task: Any, verdict: Verdict, rules: TaskRules
 ) -> bool:
     """True where that closes the task."""
     ended_at = call.ended_at or call.began_at
@@ -134,6 +137,7 @@ def _conclude(
         tasks.measure(connection, task, call.answered_at, "first_answered_s")
         if tasks.close(
             connection,
+            memory,
             task,
             at=ended_at,
             by=call.who.label,
@@ -169,17 +173,32 @@ def put_off(connection: Connection, task: Task, until: datetime) -> None:
 
 
 def escalate(
-    connection: Connection, task: Task, text: TextOut | None, now: datetime, rules: TaskRules
+    connection: Connection,
+    memory: Memory,
+    task: Task,
+    text: TextOut | None,
+    *,
+    now: datetime,
+    rules: TaskRules,
 ) -> bool:
     """The level is claimed and its text queued in one transaction: once, however many daemons there are."""
     sent = task.escalations + 1
     next_at = escalation.next_at(sent, now, rules)
     claimed = connection.execute(_LEVEL, _level(task) | {"escalations": sent, "escalate_at": next_at})
-    if claimed.rowcount and text is not None:
-        key = f"task:{task.id}:escalated:{sent}"
-        row = outcomes.text_row(task.transfer_id, key, text, now)
-        connection.execute(insert_once(connection.dialect.name, s.outbox), row)
-    return bool(claimed.rowcount)
+    if claimed.rowcount == 0:
+        return False
+    tasks.tell(connection, memory, HookEvent.TASK_ESCALATED, task, at=now, key=f":{sent}", level=sent)
+    if text is not None:
+        told = NewMessage(
+            dedupe_key=f"task:{task.id}:escalated:{sent}",
+            transfer_id=task.transfer_id,
+            recipient=text.recipient,
+            to=text.to,
+            body=text.body,
+            agent_id=text.agent_id,
+        )
+        outbox.enqueue(connection, (told,), now)
+    return True
 
 
 def _level(task: Task) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     text,
+    true,
 )
 
 from callcontrol.adapters.sql.instants import Instant
@@ -174,6 +175,8 @@ rule = Table(
 )
 
 _ACTIONS = ("cancel_cadence", "notify_agent", "notify_owner", "create_task")
+_MORE_ACTIONS = {"notify_pool": false(), "webhook": true()}
+_OUTCOMES = ("on_connected", "on_missed")
 
 bot = Table(
     "bot",
@@ -194,6 +197,22 @@ bot = Table(
     *(Column(f"on_connected_{action}", Boolean, nullable=False) for action in _ACTIONS),
     *(Column(f"on_missed_{action}", Boolean, nullable=False) for action in _ACTIONS),
     Column("removed_at", Instant),
+    *(
+        Column(f"{outcome}_{action}", Boolean, nullable=False, server_default=default)
+        for outcome in _OUTCOMES
+        for action, default in _MORE_ACTIONS.items()
+    ),
+)
+
+bot_contact = Table(  # the lists that an outcome notifies
+    "bot_contact",
+    metadata,
+    Column("bot_id", ForeignKey(bot.c.id), primary_key=True),
+    Column("outcome", Text, primary_key=True),  # on_connected, on_missed
+    Column("position", Integer, primary_key=True),
+    Column("list", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("phone", Text, nullable=False),
 )
 
 bot_fallback = Table(
@@ -227,8 +246,11 @@ cadence_enrolment = Table(
     Column("name", Text, nullable=False),
     Column("state", Text, nullable=False),  # pending, cancelled, done
     Column("cancelled_at", Instant),
-    Column("cancelled_by", Text),  # a transfer's id
+    Column("cancelled_by", Text),  # a transfer's id, or whoever did it
     Column("why", Text, nullable=False),
+    Column("key", Text),  # idempotency key
+    Column("created_at", Instant),
+    UniqueConstraint("lead_id", "key"),
 )
 
 cadence_step = Table(
@@ -239,11 +261,17 @@ cadence_step = Table(
     Column("lead_id", ForeignKey(lead.c.id), nullable=False),
     Column("name", Text, nullable=False),
     Column("due_at", Instant),
-    Column("state", Text, nullable=False),  # pending, cancelled, done
+    Column("state", Text, nullable=False),  # pending, claimed, cancelled, done
     Column("cancelled_at", Instant),
     Column("cancelled_by", Text),
     Column("why", Text, nullable=False),
-    _partial("ix_cadence_step_pending", "lead_id", where="state = 'pending'"),
+    Column("claim_id", Text),
+    Column("claimed_by", Text),  # the worker, as it calls itself
+    Column("claimed_until", Instant),
+    Column("done_at", Instant),  # of a cancelled one: it had been carried out all the same
+    _partial("ix_cadence_step_open", "lead_id", where="state IN ('pending', 'claimed')"),
+    _partial("ix_cadence_step_due", "due_at", where="state IN ('pending', 'claimed')"),
+    _partial("uq_cadence_step_claim", "claim_id", where="claim_id IS NOT NULL", unique=True),
 )
 
 # --- transfers
@@ -307,19 +335,33 @@ outbox = Table(
     metadata,
     Column("id", _SERIAL, primary_key=True),
     Column("dedupe_key", Text, nullable=False, unique=True),
-    Column("transfer_id", ForeignKey(transfer.c.id), nullable=False, index=True),
-    Column("recipient", Text, nullable=False),  # agent, owner
+    Column("kind", Text, nullable=False, server_default="text"),  # text, webhook
+    Column("transfer_id", ForeignKey(transfer.c.id), index=True),
+    Column("recipient", Text, nullable=False),  # the role: agent, owner, ...
+    Column("agent_id", Text),
     Column("to", Text, nullable=False),
+    Column("queue", Text, nullable=False),  # those of one queue go one after the other
     Column("body", Text, nullable=False),
-    Column("state", Text, nullable=False),  # queued, claimed, sent, parked
+    Column("gateway", Text),  # this one and no other; none: by the routes
+    Column("via", Text),  # what the routes chose
+    Column("refused_by", Text, nullable=False, server_default=text("''")),  # gateways, between commas
+    Column("state", Text, nullable=False),  # queued, claimed, sent, parked, discarded
+    Column("doubtful", Boolean, nullable=False, server_default=false()),  # it may have been sent
     Column("attempts", Integer, nullable=False),
     Column("next_at", Instant, nullable=False),  # nobody takes it before
     Column("lease_until", Instant),  # claimed: until then it is the claimer's
     Column("last_error", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("sent_at", Instant),
-    _partial("ix_outbox_due", "next_at", where="state IN ('queued', 'claimed')"),
-    _partial("ix_outbox_unsent_to", "to", "id", where="state IN ('queued', 'claimed')"),
+    Column("provider_id", Text),
+    Column("delivery", Text),  # on_its_way, delivered, undelivered: as the gateway reported
+    Column("delivery_at", Instant),
+    Column("delivery_detail", Text, nullable=False, server_default=text("''")),
+    _partial("ix_outbox_due", "via", "id", where="state = 'queued'"),
+    _partial("ix_outbox_leased", "next_at", where="state = 'claimed'"),
+    _partial("ix_outbox_unsent", "queue", "id", where="state IN ('queued', 'claimed')"),
+    _partial("ix_outbox_parked", "id", where="state = 'parked'"),
+    _partial("ix_outbox_provider_id", "provider_id", where="provider_id IS NOT NULL"),
 )
 
 task = Table(

@@ -1,7 +1,7 @@
 """The `Store` port on SQLite or PostgreSQL."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from callcontrol.adapters.sql import (
     directory,
     history,
     journal,
+    mailroom,
     outbox,
     outcomes,
     tasks,
@@ -43,25 +44,35 @@ from callcontrol.core.model import (
     TransferId,
 )
 from callcontrol.ports import (
+    Cancelled,
+    Claim,
+    ClaimedStep,
     Decide,
+    DeliveryReport,
+    Enrolment,
     Entry,
     FactsOf,
     Finding,
     First,
+    Message,
+    MessageStatus,
     NewLead,
     Overdue,
+    Planned,
     Request,
+    Setback,
     StoreError,
+    Subscription,
     Task,
     TaskFilter,
-    Text,
-    TextStatus,
     TransferRow,
     Transition,
     WaitingLead,
+    Which,
 )
 
 T = TypeVar("T")
+_PORTION = 500
 
 
 def _utc_now() -> datetime:
@@ -76,15 +87,16 @@ class SqlStore:
         url: str,
         *,
         own: OwnTables | None = None,
+        subscriptions: Sequence[Subscription] = (),
         now: Callable[[], datetime] = _utc_now,
         task_rules: TaskRules | None = None,
     ) -> None:
         """`sqlite:///PATH` or `postgresql://...`. Raises ValueError for anything else.
 
-        `own`: where the site's leads and toggles are, if not here.
+        `own`: where the site's leads and toggles are, if not here. `subscriptions`: who is told by webhook.
         """
         self._runner = Runner(url)
-        self._memory = directory.Memory()
+        self._memory = directory.Memory(subscriptions)
         self._own = None if own is None else OwnDatabase(own)
         self._now = now
         self._task_rules = task_rules or TaskRules()
@@ -246,13 +258,13 @@ class SqlStore:
         return await self._runner.read(tasks.one, task_id)
 
     async def claim_task(self, task_id: int, by: str, now: datetime) -> Task:
-        return await self._runner.write(tasks.claim, task_id, by, now)
+        return await self._runner.write(tasks.claim, self._memory, task_id, by, now)
 
     async def note_task(self, task_id: int, by: str, text: str, now: datetime) -> Task:
         return await self._runner.write(tasks.note, task_id, by, text, now=now, rules=self._task_rules)
 
     async def finish_task(self, task_id: int, by: str, words: str, now: datetime) -> Task:
-        return await self._runner.write(tasks.finish, task_id, by, words, now)
+        return await self._runner.write(tasks.finish, self._memory, task_id, by, words, now=now)
 
     async def waiting_leads(self) -> Sequence[WaitingLead]:
         return await self._runner.read(tasks.waiting_leads)
@@ -264,7 +276,7 @@ class SqlStore:
         return await self._runner.read(callbacks.unended)
 
     async def put_call(self, call: FollowedCall, verdict: Verdict | None = None) -> bool:
-        return await self._runner.write(callbacks.put, call, verdict, self._task_rules)
+        return await self._runner.write(callbacks.put, self._memory, call, verdict, self._task_rules)
 
     async def overdue(self, now: datetime, limit: int) -> Sequence[Overdue]:
         return await self._runner.read(callbacks.overdue, self._memory, now, limit)
@@ -273,26 +285,77 @@ class SqlStore:
         await self._runner.write(callbacks.put_off, task, until)
 
     async def escalate(self, task: Task, text: TextOut | None, now: datetime) -> bool:
-        return await self._runner.write(callbacks.escalate, task, text, now, self._task_rules)
+        return await self._runner.write(
+            callbacks.escalate, self._memory, task, text, now=now, rules=self._task_rules
+        )
 
-    async def texts(self, transfer_id: TransferId) -> Sequence[TextStatus]:
-        return await self._runner.read(outbox.of_transfer, transfer_id)
+    async def claim_messages(
+        self,
+        route: Callable[[Message], str | None],
+        room: Mapping[str, int],
+        now: datetime,
+        lease_s: float,
+        *,
+        resends: Collection[str] = (),
+        holding: Collection[int] = (),
+    ) -> Claim:
+        return await self._runner.write(
+            outbox.claim, route, room, now, lease_s, resends=resends, holding=holding
+        )
 
-    async def claim_texts(self, limit: int, now: datetime, lease_s: float) -> Sequence[Text]:
-        return await self._runner.write(outbox.claim, limit, now, lease_s)
+    async def message_sent(self, message: Message, now: datetime, provider_id: str) -> None:
+        await self._runner.write_together(outbox.sent, message, now, provider_id)
 
-    async def text_sent(self, text: Text, now: datetime) -> None:
-        await self._runner.write(outbox.sent, text, now)
+    async def message_failed(self, message: Message, now: datetime, setback: Setback) -> None:
+        await self._runner.write_together(outbox.failed, message, now, setback)
 
-    async def text_failed(self, text: Text, now: datetime, why: str, *, retry_in_s: float | None) -> None:
-        await self._runner.write(outbox.failed, text, now, why, retry_in_s)
+    async def reroute(self, gateway: str | None = None) -> None:
+        ids = await self._runner.read(outbox.waiting, gateway)
+        for some in _in_portions(ids):
+            await self._runner.write(outbox.reroute, some)
 
-    async def enrol(self, lead_id: LeadId, name: str, steps: Sequence[cadence.Planned]) -> int:
-        """Put the lead into a cadence; the enrolment's id."""
-        return await self._runner.write(cadence.enrol, lead_id, name, steps)
+    async def messages(self, which: Which, limit: int) -> Sequence[MessageStatus]:
+        return await self._runner.read(mailroom.newest, which, limit)
 
-    async def cadences(self, lead_id: LeadId) -> Sequence[cadence.Enrolment]:
+    async def retry_messages(self, which: Which, now: datetime) -> int:
+        ids = await self._runner.read(mailroom.stuck, which)
+        return sum([await self._runner.write(mailroom.retry, some, now) for some in _in_portions(ids)])
+
+    async def discard_messages(self, which: Which) -> int:
+        ids = await self._runner.read(mailroom.stuck, which)
+        return sum([await self._runner.write(mailroom.discard, some) for some in _in_portions(ids)])
+
+    async def report_delivery(self, report: DeliveryReport, now: datetime) -> bool:
+        return await self._runner.write(mailroom.report, report, now)
+
+    async def enrol(
+        self, lead_id: LeadId, name: str, steps: Sequence[Planned], *, key: str | None = None
+    ) -> int:
+        site = await self._site(lead_id)
+        with site.explained():
+            return await self._runner.write(
+                cadence.enrol, lead_id, name, steps, key=key, now=self._now(), site=site
+            )
+
+    async def cadences(self, lead_id: LeadId) -> Sequence[Enrolment]:
         return await self._runner.read(cadence.of_lead, lead_id)
+
+    async def cancel_cadence(self, lead_id: LeadId, *, by: str, why: str) -> Cancelled:
+        return await self._runner.write(cadence.cancel, self._memory, lead_id, by=by, why=why, at=self._now())
+
+    async def claim_steps(
+        self, worker: str, limit: int, now: datetime, lease_s: float
+    ) -> Sequence[ClaimedStep]:
+        return await self._runner.write(cadence.claim, worker, limit, now, lease_s)
+
+    async def renew_step(self, claim_id: str, now: datetime, lease_s: float) -> datetime:
+        return await self._runner.write(cadence.renew, claim_id, now, lease_s)
+
+    async def complete_step(self, claim_id: str, now: datetime) -> str:
+        return await self._runner.write(cadence.complete, claim_id, now)
+
+    async def release_step(self, claim_id: str, due_at: datetime) -> None:
+        await self._runner.write(cadence.release, claim_id, due_at)
 
     async def _site(self, lead: LeadId | NewLead | None = None, *, toggles: bool = False) -> Site:
         """What the site's own tables say. It is asked before the transaction: a slow one holds no lock."""
@@ -326,6 +389,11 @@ async def _lead_of(own: OwnDatabase, lead_id: LeadId | None) -> tuple[Lead | Non
 
 async def _no_toggles() -> tuple[None, str]:
     return None, ""
+
+
+def _in_portions(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """So that no transaction is long: a live transfer's would wait for it."""
+    return (ids[start : start + _PORTION] for start in range(0, len(ids), _PORTION))
 
 
 def _ensure(connection: Connection) -> SchemaStatus:

@@ -7,15 +7,17 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, exists, select, update
 
+from callcontrol.adapters.sql import hooks
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.directory import Memory
-from callcontrol.adapters.sql.leads import LEAD_COLUMNS, lead_of
+from callcontrol.adapters.sql.leads import LEAD_COLUMNS, by_id, lead_of
 from callcontrol.adapters.sql.rulebook import Matching
 from callcontrol.adapters.sql.statements import insert_once
 from callcontrol.core import escalation, rules
 from callcontrol.core.callback import Direction, How
 from callcontrol.core.escalation import TaskRules
 from callcontrol.core.followup import NewTask
+from callcontrol.core.hooks import Hook, HookEvent
 from callcontrol.core.model import AgentId, BotId, Connected, LeadId, PoolId, TransferId
 from callcontrol.ports import (
     Done,
@@ -56,6 +58,7 @@ _WAITING = (
 )
 _CHANGE = update(s.task).where(s.task.c.id == bindparam("task"), WAITING)
 _CLAIM = update(s.task).where(s.task.c.id == bindparam("task"), s.task.c.state == TaskState.OPEN.value)
+_MADE = select(s.task).where(s.task.c.transfer_id == bindparam("transfer"), s.task.c.kind == CALL_BACK)
 _OF_TRANSFER = (
     select(*LEAD_COLUMNS, s.transfer.c.bot_id)
     .join(s.lead, s.lead.c.id == s.transfer.c.lead_id)
@@ -149,10 +152,13 @@ def after(
     follow_up, outcome = transition.follow_up, transition.outcome
     if isinstance(outcome, Connected):
         words = f"talking with {outcome.leg.label} after a transfer"
-        _close_of_lead(connection, lead_id, at=at, by=outcome.leg.label, words=words)
+        _close_of_lead(connection, memory, lead_id, at=at, by=outcome.leg.label, words=words)
     if follow_up is not None and follow_up.task is not None:
-        row = _new(connection, memory, transition.transfer_id, follow_up.task, at=at, by=rules)
-        connection.execute(insert_once(connection.dialect.name, s.task), row)
+        new = _new(connection, memory, transition.transfer_id, follow_up.task, at=at, by=rules)
+        connection.execute(insert_once(connection.dialect.name, s.task), new)
+        row = connection.execute(_MADE, {"transfer": transition.transfer_id}).one()
+        owner = {"owner": row.owner_agent_id, "owner_pool": row.owner_pool_id}
+        tell(connection, memory, HookEvent.TASK_CREATED, row, at=at, due_at=row.due_at.isoformat(), **owner)
 
 
 def _new(
@@ -190,10 +196,13 @@ def _pool_of(connection: Connection, memory: Memory, found: Any, at: datetime) -
     return None if rule is None else rule.pool_id
 
 
-def claim(connection: Connection, task_id: int, by: str, now: datetime) -> Task:
+def claim(connection: Connection, memory: Memory, task_id: int, by: str, now: datetime) -> Task:
     values = {"state": TaskState.CLAIMED.value, "claimed_by": by, "claimed_at": now, "escalate_at": None}
-    if connection.execute(_CLAIM, {"task": task_id, **values}).rowcount == 0:
-        row = _row(connection, task_id)
+    claimed = connection.execute(_CLAIM, {"task": task_id, **values}).rowcount
+    row = _row(connection, task_id)
+    if claimed:
+        tell(connection, memory, HookEvent.TASK_CLAIMED, row, at=now, by=by)
+    else:
         if row.state == TaskState.DONE:
             raise TaskRefusedError(f"task {task_id} is done already: {_deed(row)}")
         if row.claimed_by != by:
@@ -211,9 +220,11 @@ def note(
     return one(connection, task_id)
 
 
-def finish(connection: Connection, task_id: int, by: str, words: str, now: datetime) -> Task:
+def finish(
+    connection: Connection, memory: Memory, task_id: int, by: str, words: str, *, now: datetime
+) -> Task:
     row = _row(connection, task_id)
-    if not close(connection, row, at=now, by=by, how=How.BY_HAND, words=words):
+    if not close(connection, memory, row, at=now, by=by, how=How.BY_HAND, words=words):
         row = _row(connection, task_id)
         if (row.done_by, row.done_how, row.done_words) != (by, How.BY_HAND, words):
             raise TaskRefusedError(f"task {task_id} is done already: {_deed(row)}")
@@ -243,6 +254,7 @@ def touch(connection: Connection, row: Row[Any], at: datetime, rules: TaskRules)
 
 def close(
     connection: Connection,
+    memory: Memory,
     row: Row[Any],
     *,
     at: datetime,
@@ -261,14 +273,43 @@ def close(
         "escalate_at": None,
         "talk_s": talk_s,
     }
-    return bool(connection.execute(_CHANGE, {"task": row.id, **values}).rowcount)
+    if connection.execute(_CHANGE, {"task": row.id, **values}).rowcount == 0:
+        return False
+    told = {"by": by, "how": how.value, "talk_s": talk_s, "after_s": (at - row.created_at).total_seconds()}
+    tell(connection, memory, HookEvent.TASK_DONE, row, at=at, **told)
+    return True
 
 
-def _close_of_lead(connection: Connection, lead_id: str, *, at: datetime, by: str, words: str) -> None:
+def tell(
+    connection: Connection,
+    memory: Memory,
+    event: HookEvent,
+    row: Any,
+    *,
+    at: datetime,
+    key: str = "",
+    **data: Any,
+) -> None:
+    """Outside systems, of a fact about a task. What people wrote on it is not told: it may be personal."""
+    if memory.subscriptions:
+        hook = Hook(
+            event=event,
+            key=f"{row.id}{key}",
+            at=at,
+            data={"task": row.id, "transfer": row.transfer_id, **data},
+            transfer_id=TransferId(row.transfer_id),
+            lead=by_id(connection, LeadId(row.lead_id)),
+        )
+        hooks.emit(connection, memory, hook)
+
+
+def _close_of_lead(
+    connection: Connection, memory: Memory, lead_id: LeadId, *, at: datetime, by: str, words: str
+) -> None:
     """A warm transfer of the lead was connected: nobody need call back any more."""
     for row in connection.execute(_OF_LEAD, {"lead": lead_id}).all():
         measure(connection, row, at, "first_answered_s")
-        close(connection, row, at=at, by=by, how=How.TRANSFER, words=words)
+        close(connection, memory, row, at=at, by=by, how=How.TRANSFER, words=words)
 
 
 _MEASURE = {

@@ -9,13 +9,14 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, bindparam, func, insert, select
 
-from callcontrol.adapters.sql import journal, leads, outcomes, standings
+from callcontrol.adapters.sql import hooks, journal, leads, outcomes, standings
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.directory import STATE, Known, Memory, with_toggle
 from callcontrol.adapters.sql.facts import Facts
 from callcontrol.adapters.sql.own_tables import NOTHING, Site
 from callcontrol.core.escalation import TaskRules
 from callcontrol.core.events import AttemptResolved
+from callcontrol.core.hooks import requested
 from callcontrol.core.model import (
     AcceptBy,
     Agent,
@@ -191,6 +192,7 @@ def open_transfer(
         summary=request.summary,
         requested_at=now,
     )
+    hooks.emit(connection, memory, requested(transfer_id, bot, lead, now))
     if request.hold_id:
         standings.pass_on(connection, request.hold_id, transfer_id, now)
     facts = Facts(connection, site.toggles(memory.roster(connection)), bot, lead, now)

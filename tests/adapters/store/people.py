@@ -59,7 +59,17 @@ from callcontrol.core.model import (
 )
 from callcontrol.core.routing import RoutingFacts
 from callcontrol.core.standing import Became, StandingChange
-from callcontrol.ports import Entry, FactsOf, NewLead, Request, TransferRow, Transition
+from callcontrol.ports import (
+    Entry,
+    FactsOf,
+    Message,
+    MessageStatus,
+    NewLead,
+    Request,
+    TransferRow,
+    Transition,
+    Which,
+)
 from callcontrol.turn import decide
 
 NOW = datetime(2026, 6, 1, 15, 0, 0, 123456, tzinfo=UTC)
@@ -299,3 +309,16 @@ def missed(transfer_id: str = "t1", *, seq: int = 2, follow_up: FollowUp = FOLLO
         follow_up=follow_up,
         closed=True,
     )
+
+
+async def claim(
+    store: SqlStore, limit: int, now: datetime, lease_s: float, *, via: str = "any"
+) -> tuple[Message, ...]:
+    """Through one gateway, which sends again what may have been sent."""
+    found = await store.claim_messages(lambda _: via, {via: limit}, now, lease_s, resends=(via,))
+    return found.messages
+
+
+async def texts(store: SqlStore, transfer_id: str) -> tuple[MessageStatus, ...]:
+    """Of a transfer, in their order."""
+    return tuple(reversed(await store.messages(Which(transfer_id=TransferId(transfer_id)), 100)))

@@ -222,14 +222,22 @@ async def test_sqlite_keeps_what_it_accepted(tmp_path):
     ("statement", "index"),
     [
         (select(agent_standing).where(standings._RELEASE.whereclause), "ix_agent_standing_claimed"),
-        (outbox._DUE, "ix_outbox_due"),
-        (outbox._DUE, "ix_outbox_unsent_to"),
+        (outbox._UNROUTED, "ix_outbox_due"),
+        (outbox._READY, "ix_outbox_due"),
+        (outbox._READY, "ix_outbox_unsent"),
+        (outbox._LEFT, "ix_outbox_leased"),
     ],
-    ids=["whom a transfer has", "what is due", "what is unsent to a number"],
+    ids=[
+        "whom a transfer has",
+        "what has no gateway yet",
+        "what is due",
+        "what is unsent in a queue",
+        "what was left",
+    ],
 )
 def test_the_partial_indexes_are_used(migrated_file, statement, index):
     engine = make_engine(f"sqlite:///{migrated_file}", 1)
-    values = {"now": p.NOW, "at_most": 1, "transfer": "t1", "winner": "ann"}
+    values = {"now": p.NOW, "at_most": 1, "transfer": "t1", "winner": "ann", "lane": "one", "holding": [1]}
     with engine.connect() as connection:
         with_values = statement.params(
             **{name: values[name] for name in statement.compile().params if name in values}
@@ -244,3 +252,37 @@ def test_the_partial_indexes_are_used(migrated_file, statement, index):
 def test_a_database_that_is_not_supported_is_refused_by_name(url):
     with pytest.raises(ValueError, match=r"sqlite:///PATH"):
         SqlStore(url)
+
+
+async def test_texts_of_an_older_schema_wait_on_and_those_in_doubt_are_told_apart(empty_url):
+    at_0001(empty_url)
+    then = f"{p.NOW.timestamp() * 1e6:.0f}" if empty_url.startswith("sqlite") else f"'{p.NOW.isoformat()}'"
+    run(
+        empty_url,
+        "INSERT INTO lead VALUES ('lea', 'Lea', '+15550142', '', '', NULL, '{}')",
+        "INSERT INTO bot SELECT 'sami', 1, 'Sami', 'group', 30, 20, 'introduce', 60, '', false, '', NULL, NULL,"
+        " true, true, true, true, true, true, true, true, NULL",
+        "INSERT INTO transfer (id, key, fingerprint, lead_id, bot_id, lead_channel, pbx_started, summary,"
+        f" requested_at) VALUES ('t1', 'k', '', 'lea', 'sami', 'SIP/1', '', '', {then})",
+        *(
+            'INSERT INTO outbox (dedupe_key, transfer_id, recipient, "to", body, state, attempts, next_at,'
+            f" last_error, created_at) VALUES ('{key}', 't1', 'owner', '+1', 'Call back.', '{state}', 0, {then},"
+            f" '{error}', {then})"
+            for key, state, error in (
+                ("1", "parked", "no such number"),
+                ("2", "parked", "may have been sent\\: it said nothing"),
+                ("3", "queued", ""),
+            )
+        ),
+    )
+    upgrade(empty_url)
+    store = SqlStore(empty_url)
+    found = await p.texts(store, "t1")
+    assert [(text.state, text.doubtful) for text in found] == [
+        ("parked", False),
+        ("parked", True),
+        ("queued", False),
+    ]
+    (waiting,) = await p.claim(store, 10, p.NOW, 60)
+    assert (waiting.dedupe_key, waiting.to, waiting.kind) == ("3", "+1", "text")
+    await store.close()
