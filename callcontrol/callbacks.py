@@ -77,6 +77,7 @@ class CallBacks:
         plan: NumberPlan | None = None,
         zone: tzinfo = UTC,
         on_text: Callable[[], None] = lambda: None,
+        poll_s: float = POLL_S,
     ) -> None:
         """`zone`: for leads whose number tells none. `on_text` is called when a text has been queued."""
         self._pbx = pbx
@@ -86,12 +87,13 @@ class CallBacks:
         self._plan = plan or NumberPlan()
         self._zone = zone
         self._on_text = on_text
+        self._poll_s = poll_s
         self._waited_for = _WaitedFor(self._plan, ())
         self._leads: Sequence[WaitingLead] = ()
         self._calls: dict[ChannelId, FollowedCall] = {}
         self._inbox: asyncio.Queue[tuple[datetime, CallReport | LinkUp]] = asyncio.Queue()
         self._woken = asyncio.Event()
-        self._watching = self._listening = False
+        self._watching = self._listening = self._waiting = False
 
     def wake(self) -> None:
         self._woken.set()
@@ -101,8 +103,9 @@ class CallBacks:
 
     @property
     def busy(self) -> bool:
-        """Something is being worked on right now."""
-        return self._watching or self._listening or not self._inbox.empty() or self._woken.is_set()
+        """Something is being worked on right now; waiting for the database to come back is not work."""
+        taking = not self._waiting and (self._listening or not self._inbox.empty())
+        return taking or self._watching or self._woken.is_set()
 
     async def run(self) -> None:
         """Until cancelled. Calls that are up then are taken up by the next process."""
@@ -140,7 +143,7 @@ class CallBacks:
     async def _rest(self) -> None:
         """Until woken, or for as long as a poll takes."""
         woken = asyncio.ensure_future(self._woken.wait())
-        slept = asyncio.ensure_future(self._clock.sleep(POLL_S))
+        slept = asyncio.ensure_future(self._clock.sleep(self._poll_s))
         try:
             await asyncio.wait((woken, slept), return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -198,7 +201,9 @@ class CallBacks:
                 log.warning("call backs can't be followed just now", error=str(error))
                 if not error.retryable:
                     return None
+            self._waiting = True
             await self._clock.sleep(STORE_RETRY_S)
+            self._waiting = False
 
     async def _take(self, report: CallReport | LinkUp, at: datetime) -> None:
         match report:

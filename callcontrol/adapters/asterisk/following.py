@@ -134,24 +134,23 @@ class Following:
     def survey(self, rows: Sequence[Frame], is_ours: Callable[[ChannelId], bool]) -> Iterator[CallReport]:
         """From CoreShowChannels: as if each leg that is listed were dialled, and answered, just now."""
         self._calls, self._call_of, self._behind = {}, {}, {}
-        callers: dict[str, list[Frame]] = {}
+        linked: dict[str, list[Frame]] = {}
         for row in rows:
-            callers.setdefault(row.get("Linkedid", ""), []).append(row)
+            linked.setdefault(row.get("Linkedid", ""), []).append(row)
         for row in sorted(rows, key=lambda row: not _is_local(row.get("Channel", ""))):
             application = _DIALLED_BY.get(row.get("Application", ""))
-            if application is None:
-                continue
-            for caller in callers[row.get("Linkedid", "")]:
-                string = _string_for(caller, row.get("Channel", ""))
-                if caller.get("Application") == application and string is not None:
-                    yield from self._is_up(caller, row, string, is_ours)
-                    break
+            callers = [
+                one for one in linked[row.get("Linkedid", "")] if one.get("Application") == application
+            ]
+            found = next(_dialled(callers, row.get("Channel", "")), None)
+            if found is not None:
+                yield from self._is_up(*found, row, is_ours)
         held, self._held = self._held or (), None
         for frame in held:
             yield from self.apply(frame, is_ours)
 
     def _is_up(
-        self, caller: Frame, leg: Frame, string: str, is_ours: Callable[[ChannelId], bool]
+        self, caller: Frame, string: str, leg: Frame, is_ours: Callable[[ChannelId], bool]
     ) -> Iterator[CallReport]:
         told = caller | {
             "DestUniqueid": leg.get("Uniqueid", ""),
@@ -173,19 +172,27 @@ def numbers_in(dial_string: str) -> Iterator[str]:
     return (part for part in _PARTS.split(dial_string) if _NUMBER.fullmatch(part))
 
 
-def _string_for(caller: Frame, leg: str) -> str | None:
-    """The part of a Dial's arguments that rings this channel; of a Queue's any."""
-    data = caller.get("ApplicationData", "")
-    if caller.get("Application") != "Dial":
-        return ""
+def _dialled(callers: Sequence[Frame], leg: str) -> Iterator[tuple[Frame, str]]:
+    """Who may have dialled this channel, and as what; the likeliest first."""
     technology, _, device = leg.rpartition("-")[0].partition("/")
-    for string in data.partition(",")[0].split("&"):
-        dialled_by, _, rest = string.partition("/")
-        if dialled_by == technology and (
-            rest == device or device in _PARTS.split(rest) or rest.startswith(device)
-        ):
-            return rest
-    return None
+    strings = [(caller, *_parted(string)) for caller in callers for string in _strings(caller)]
+    for caller, dialled_by, rest in strings:
+        if dialled_by == technology and (rest.startswith(device) or device in _PARTS.split(rest)):
+            yield caller, rest
+    for caller, dialled_by, rest in strings:
+        if dialled_by in ("Local", ""):  # a Local channel that has stepped aside; a queue names nobody
+            yield caller, rest
+
+
+def _strings(caller: Frame) -> list[str]:
+    if caller.get("Application") != "Dial":
+        return [""]
+    return caller.get("ApplicationData", "").partition(",")[0].split("&")
+
+
+def _parted(string: str) -> tuple[str, str]:
+    technology, _, rest = string.partition("/")
+    return technology, rest
 
 
 def _is_local(channel: str) -> bool:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, delete, exists, select, update
 
 from callcontrol.adapters.sql import outbox, tasks
 from callcontrol.adapters.sql import schema as s
-from callcontrol.adapters.sql.directory import Memory
+from callcontrol.adapters.sql.directory import Known, Memory
 from callcontrol.adapters.sql.leads import LEAD_COLUMNS, lead_of
 from callcontrol.adapters.sql.statements import insert_once
 from callcontrol.core import escalation
@@ -43,7 +43,7 @@ _talked_with = exists().where(
 )
 _OPEN: Any = s.task.c.state == bindparam("open", TaskState.OPEN.value, literal_execute=True)
 _OVERDUE = (
-    select(s.task, *LEAD_COLUMNS, s.transfer.c.bot_id)
+    select(s.task.c.id.label("task_id"), *LEAD_COLUMNS, s.transfer.c.bot_id)
     .join(s.transfer, s.transfer.c.id == s.task.c.transfer_id)
     .join(s.lead, s.lead.c.id == s.task.c.lead_id)
     .where(_OPEN, s.task.c.escalate_at <= bindparam("now"), ~_talked_with)
@@ -158,14 +158,19 @@ def overdue(connection: Connection, memory: Memory, now: datetime, limit: int) -
     if not rows:
         return ()
     known = memory.current(connection)
-    found = []
-    for row, task in zip(rows, tasks.whole(connection, rows), strict=True):
-        bot_id, lead = BotId(row.bot_id), lead_of(row)
-        agent_id = task.owner_agent_id
-        assigned = known.agents.get(agent_id) if agent_id is not None else None
-        bot = known.bots.get(bot_id) or known.removed_bots[bot_id]
-        found.append(Overdue(task=task, lead=lead, bot=bot, assigned=assigned))
-    return tuple(found)
+    ids = [row.task_id for row in rows]
+    of = {task.id: task for task in tasks.whole(connection, connection.execute(_TASKS, {"tasks": ids}).all())}
+    return tuple(_overdue(known, of[row.task_id], row) for row in rows)
+
+
+def _overdue(known: Known, task: Task, row: Any) -> Overdue:
+    bot_id, agent_id = BotId(row.bot_id), task.owner_agent_id
+    return Overdue(
+        task=task,
+        lead=lead_of(row),
+        bot=known.bots.get(bot_id) or known.removed_bots[bot_id],
+        assigned=known.agents.get(agent_id) if agent_id is not None else None,
+    )
 
 
 def put_off(connection: Connection, task: Task, until: datetime) -> None:
