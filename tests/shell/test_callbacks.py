@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -108,7 +109,8 @@ class Desk:
 async def desk(
     folder: Path, rules: TaskRules = ALWAYS_AWAKE, plan: NumberPlan | None = None, **phones: Behaviour
 ) -> AsyncIterator[Desk]:
-    async with o.office(folder, people=people(), store_class=Database, **phones) as office:
+    store_class = partial(Database, task_rules=rules)
+    async with o.office(folder, people=people(), store_class=store_class, **phones) as office:
         at = Desk(office, rules, plan or NumberPlan())
         await at.watches()
         try:

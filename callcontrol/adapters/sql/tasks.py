@@ -198,11 +198,11 @@ def _pool_of(connection: Connection, memory: Memory, found: Any, at: datetime) -
 
 def claim(connection: Connection, memory: Memory, task_id: int, by: str, now: datetime) -> Task:
     values = {"state": TaskState.CLAIMED.value, "claimed_by": by, "claimed_at": now, "escalate_at": None}
-    claimed = connection.execute(_CLAIM, {"task": task_id, **values}).rowcount
     row = _row(connection, task_id)
-    if claimed:
+    if connection.execute(_CLAIM, {"task": task_id, **values}).rowcount:
         tell(connection, memory, HookEvent.TASK_CLAIMED, row, at=now, by=by)
     else:
+        row = _row(connection, task_id)
         if row.state == TaskState.DONE:
             raise TaskRefusedError(f"task {task_id} is done already: {_deed(row)}")
         if row.claimed_by != by:
