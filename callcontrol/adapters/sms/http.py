@@ -6,7 +6,6 @@ stands in, whether URL, header, form or JSON.
 
 import base64
 import json
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,12 +13,12 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
+from callcontrol.adapters.sms.filling import fill, values_of
 from callcontrol.adapters.web import Answer, Web
 from callcontrol.ports import BusyError, Delivery, DeliveryReport, DoubtError, Message, PortError
 
 Json = Mapping[str, Any] | list[Any] | str | int | float | bool | None
 
-_PLACE = re.compile(r"\{(\w+)\}")
 _SAID_AT_MOST = 200
 
 
@@ -144,13 +143,8 @@ class HttpGateway:
         key = message.dedupe_key
         return {
             **self._template.values,
-            "to": message.to,
-            "to_digits": message.to.removeprefix("+"),
-            "body": message.body,
+            **values_of(message),
             "key": key if key.isascii() and key.isprintable() else sha256(key.encode()).hexdigest(),
-            "id": str(message.id),
-            "recipient": message.recipient,
-            "transfer": message.transfer_id or "",
             "report_url": f"{self._report_url}&message={message.id}" if self._report_url else "",
         }
 
@@ -170,11 +164,6 @@ class HttpGateway:
         if any(rule.fits(status, said) for rule in given.again):
             raise BusyError(why, retry_after_s=answer.retry_after_s(now_s=time.time()))
         raise PortError(why, retryable=False)
-
-
-def fill(template: str, known: Mapping[str, str]) -> str:
-    """Once: what is put in may look like a template."""
-    return _PLACE.sub(lambda found: known.get(found[1], found[0]), template)
 
 
 def _filled(template: Json, known: Mapping[str, str]) -> Json:

@@ -8,7 +8,8 @@ from email.utils import formatdate
 import pytest
 import trustme
 
-from callcontrol.adapters.sms.http import HttpGateway, Reports, Rule, Template, fill
+from callcontrol.adapters.sms.filling import fill
+from callcontrol.adapters.sms.http import HttpGateway, Reports, Rule, Template
 from callcontrol.adapters.web import Web
 from callcontrol.core.model import TransferId
 from callcontrol.ports import BusyError, Delivery, DeliveryReport, DoubtError, Message, PortError
