@@ -11,11 +11,13 @@ from callcontrol.adapters.speech.command import CommandSpeech, SpeechSettings
 from callcontrol.adapters.sql import SqlStore
 from callcontrol.adapters.sql.own_tables import OwnTables
 from callcontrol.adapters.sql.rulebook import Matching
+from callcontrol.adapters.web import Web
+from callcontrol.adapters.webhook import WebhookGateway
 from callcontrol.app.clock import SystemClock
 from callcontrol.config import Asterisk, Config, ConfigError, PbxKind, Problem
 from callcontrol.core.rules import Matcher
-from callcontrol.outbox import Lane, Route, Routes
-from callcontrol.ports import Clock, Pbx, Speech
+from callcontrol.outbox import Lane, Limits, Route, Routes
+from callcontrol.ports import Clock, Pbx, Speech, Subscription
 
 
 def make_folders(config: Config) -> None:
@@ -32,7 +34,7 @@ def store(config: Config) -> SqlStore:
     make_folders(config)
     given = config.own_tables
     if given is None:
-        return SqlStore(config.database_url)
+        return SqlStore(config.database_url, subscriptions=subscriptions(config))
     own = OwnTables(
         url=given.url.get_secret_value(),
         lead=given.lead or "",
@@ -40,10 +42,29 @@ def store(config: Config) -> SqlStore:
         agents=given.agents or "",
     )
     try:
-        return SqlStore(config.database_url, own=own)
+        return SqlStore(config.database_url, own=own, subscriptions=subscriptions(config))
     except ValueError as error:
         problem = Problem(file="the configuration", line=None, key="own_tables", what=str(error))
         raise ConfigError([problem]) from None
+
+
+def subscriptions(config: Config) -> tuple[Subscription, ...]:
+    return tuple(
+        Subscription(endpoint=webhook.name, events=webhook.wanted(), pii=webhook.pii)
+        for webhook in config.webhooks
+    )
+
+
+def webhooks(config: Config) -> tuple[Lane, ...]:
+    """A lane for each endpoint: one that is away keeps no other waiting."""
+    return tuple(
+        Lane(
+            f"webhook:{webhook.name}",
+            WebhookGateway(webhook.url, webhook.secret.get_secret_value(), Web(answer_s=webhook.timeout_s)),
+            Limits(timeout_s=webhook.timeout_s + 10.0),  # with time for the connection
+        )
+        for webhook in config.webhooks
+    )
 
 
 def matcher() -> Matcher:
@@ -116,6 +137,6 @@ def adapters(config: Config) -> Adapters:
         store=store(config),
         pbx=pbx(config, clock),
         speech=speech(config),
-        lanes=lanes(config),
+        lanes=(*lanes(config), *webhooks(config)),
         routes=routes(config),
     )

@@ -71,7 +71,12 @@ async def _ensure_schema(parts: Adapters) -> None:
 async def _run(config: Config, parts: Adapters, listening: socket.socket) -> None:
     outbox = Outbox(store=parts.store, lanes=parts.lanes, routes=parts.routes, clock=parts.clock)
     switchboard = Switchboard(
-        pbx=parts.pbx, store=parts.store, speech=parts.speech, clock=parts.clock, on_outcome=outbox.wake
+        pbx=parts.pbx,
+        store=parts.store,
+        speech=parts.speech,
+        clock=parts.clock,
+        word=config.texts.wording(),
+        on_outcome=outbox.wake,
     )
     service = Service(
         transfers=switchboard,

@@ -12,7 +12,9 @@ from sqlalchemy.exc import ArgumentError
 
 from callcontrol.config.document import read
 from callcontrol.config.schema import Model, surroundings, validate
+from callcontrol.config.texts import Texts
 from callcontrol.config.values import Command, DialTemplate, FilePath, Number, Port, Query, Seconds, Text
+from callcontrol.config.webhooks import Webhook
 
 _TOKEN_LENGTH = 24
 
@@ -193,7 +195,16 @@ class Config(Model):
     api: Api
     sms: Sms = Sms()
     speech: Speech | None = None
+    texts: Texts = Texts()
+    webhooks: tuple[Webhook, ...] = ()
     logging: Logging = Logging()
+
+    @field_validator("webhooks")
+    @classmethod
+    def _webhooks_differ(cls, webhooks: tuple[Webhook, ...]) -> tuple[Webhook, ...]:
+        if len({webhook.name for webhook in webhooks}) < len(webhooks):
+            raise ValueError("two webhooks have the same name; give each its own")
+        return webhooks
 
     @field_validator("state_directory")
     @classmethod
@@ -233,7 +244,9 @@ def secret_files(path: Path) -> list[Path]:
     data = document.data if isinstance(document.data, dict) else {}
     api = data.get("api")
     tokens = api.get("tokens") if isinstance(api, dict) else None
-    holders = [data.get("asterisk"), *(tokens if isinstance(tokens, list) else [])]
+    webhooks = data.get("webhooks")
+    lists = [some for some in (tokens, webhooks) if isinstance(some, list)]
+    holders = [data.get("asterisk"), *(holder for some in lists for holder in some)]
     named = [holder.get("secret_file") for holder in holders if isinstance(holder, dict)]
     return [path.absolute().parent / Path(name).expanduser() for name in named if isinstance(name, str)]
 
