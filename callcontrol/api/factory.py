@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.security import HTTPBearer
 
 import callcontrol.api.agents
+import callcontrol.api.cadence
 import callcontrol.api.health
 import callcontrol.api.routing
 import callcontrol.api.transfers
@@ -42,7 +43,12 @@ def create_api(service: Service, tokens: Sequence[Token]) -> FastAPI:
     )
     app.state.service = service
     guarded = [Security(_BEARER)]
-    for module in (callcontrol.api.transfers, callcontrol.api.routing, callcontrol.api.agents):
+    for module in (
+        callcontrol.api.transfers,
+        callcontrol.api.routing,
+        callcontrol.api.agents,
+        callcontrol.api.cadence,
+    ):
         app.include_router(module.router, dependencies=guarded, responses=_REFUSALS)
     app.include_router(callcontrol.api.health.router)
 

@@ -8,6 +8,7 @@ import typer
 
 from callcontrol.cli import (
     agents,
+    cadence,
     check,
     daemon,
     database,
@@ -17,6 +18,7 @@ from callcontrol.cli import (
     pools,
     rules,
     schedules,
+    texts,
     transfers,
 )
 from callcontrol.cli.common import CONFIG_ENV, EXIT_CODES, Commands
@@ -59,6 +61,8 @@ for command in (
 app.add_typer(database.app, name="db")
 app.add_typer(rules.app, name="rules")
 app.add_typer(schedules.app, name="schedule")
+app.add_typer(cadence.app, name="cadence")
+app.add_typer(texts.app, name="texts")
 
 
 def main() -> None:

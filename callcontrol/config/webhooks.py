@@ -70,7 +70,11 @@ class Webhook(Model):
         )
 
     @property
+    def host(self) -> str:
+        """What of the address may be shown: the rest may hold a secret."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
     def in_clear(self) -> bool:
         """Whether anybody on the way can read what is sent."""
-        parts = urlsplit(self.url)
-        return parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1")
+        return urlsplit(self.url).scheme == "http" and self.host not in ("localhost", "127.0.0.1", "::1")
