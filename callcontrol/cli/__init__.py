@@ -14,6 +14,7 @@ from callcontrol.cli import (
     directory,
     explain,
     initialise,
+    outbox,
     pools,
     rules,
     schedules,
@@ -57,6 +58,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(database.app, name="db")
+app.add_typer(outbox.app, name="outbox")
 app.add_typer(rules.app, name="rules")
 app.add_typer(schedules.app, name="schedule")
 

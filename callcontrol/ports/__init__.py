@@ -5,7 +5,14 @@ said nothing for 5 s; what came of it arrives as an event.
 """
 
 from callcontrol.ports.clock import Clock, Timer
-from callcontrol.ports.delivery import BusyError, DoubtError, Gateway, Speech
+from callcontrol.ports.delivery import (
+    BusyError,
+    DoubtError,
+    Gateway,
+    Reporting,
+    Speech,
+    UnreachableError,
+)
 from callcontrol.ports.errors import (
     ChannelBusyError,
     ChannelUnknownError,
@@ -24,6 +31,7 @@ from callcontrol.ports.records import (
     First,
     Message,
     MessageKind,
+    MessageState,
     MessageStatus,
     NewLead,
     NewMessage,
@@ -73,12 +81,14 @@ __all__ = [
     "LinkUp",
     "Message",
     "MessageKind",
+    "MessageState",
     "MessageStatus",
     "NewLead",
     "NewMessage",
     "Pbx",
     "PortError",
     "Report",
+    "Reporting",
     "Request",
     "RingOrder",
     "Setback",
@@ -91,5 +101,6 @@ __all__ = [
     "TransferRow",
     "Transition",
     "UnknownError",
+    "UnreachableError",
     "Which",
 ]

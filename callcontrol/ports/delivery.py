@@ -1,10 +1,11 @@
 """Messages and speech."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from callcontrol.ports.errors import PortError
-from callcontrol.ports.records import Message
+from callcontrol.ports.records import DeliveryReport, Message
 
 
 class Gateway(Protocol):
@@ -33,12 +34,28 @@ class DoubtError(PortError):
         super().__init__(f"may have been sent: {message}", retryable=False)
 
 
+class UnreachableError(PortError):
+    """Whoever it is for can't be reached just now; the gateway itself is well."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retryable=True)
+
+
 class BusyError(PortError):
     """The gateway takes nothing for now; it may say for how long."""
 
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message, retryable=True)
         self.retry_after_s = retry_after_s
+
+
+@runtime_checkable
+class Reporting(Protocol):
+    """A gateway that is told, by its provider, what became of the messages."""
+
+    def report(self, body: bytes, content_type: str, query: Mapping[str, str]) -> DeliveryReport | None:
+        """None for a report that says nothing of a message. Raises ValueError for what is none."""
+        ...
 
 
 class Speech(Protocol):
