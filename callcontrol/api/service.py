@@ -1,7 +1,7 @@
 """What the API needs of the rest."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Protocol
@@ -39,6 +39,9 @@ class Service:
     linked: Callable[[], bool]  # to the switch
     lines: Lines  # as the switch sees each phone now
     now: Callable[[], datetime]  # aware UTC
+    wake_outbox: Callable[[], None] = lambda: None
+    reporters: Mapping[str, object] = field(default_factory=dict)  # gateways, by name
+    report_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  # of those that report
     closing: asyncio.Event = field(default_factory=asyncio.Event)  # ends the event streams
     keep_alive_s: float = 15.0
 

@@ -6,17 +6,17 @@ from typing import NamedTuple
 
 from callcontrol.adapters.asterisk import AsteriskPbx, AsteriskSettings
 from callcontrol.adapters.simulated import SimulatedPbx
-from callcontrol.adapters.sms.file import FileGateway
 from callcontrol.adapters.speech.command import CommandSpeech, SpeechSettings
 from callcontrol.adapters.sql import SqlStore
 from callcontrol.adapters.sql.own_tables import OwnTables
 from callcontrol.adapters.sql.rulebook import Matching
 from callcontrol.adapters.web import Web
 from callcontrol.adapters.webhook import WebhookGateway
+from callcontrol.app import gateways
 from callcontrol.app.clock import SystemClock
 from callcontrol.config import Asterisk, Config, ConfigError, PbxKind, Problem
 from callcontrol.core.rules import Matcher
-from callcontrol.outbox import Lane, Limits, Route, Routes
+from callcontrol.outbox import Lane, Limits, Routes
 from callcontrol.ports import Clock, Pbx, Speech, Subscription
 
 
@@ -75,10 +75,10 @@ def matcher() -> Matcher:
 def pbx(config: Config, clock: Clock) -> Pbx:
     if config.pbx is PbxKind.SIMULATED or config.asterisk is None:
         return SimulatedPbx(clock=clock, started=clock.now().isoformat())
-    return AsteriskPbx(_asterisk(config.asterisk))
+    return AsteriskPbx(_asterisk(config.asterisk, sends_messages=config.sms.sends_sip_messages))
 
 
-def _asterisk(given: Asterisk) -> AsteriskSettings:
+def _asterisk(given: Asterisk, *, sends_messages: bool) -> AsteriskSettings:
     return AsteriskSettings(
         username=given.username,
         secret=given.secret.get_secret_value(),
@@ -89,6 +89,7 @@ def _asterisk(given: Asterisk) -> AsteriskSettings:
         number_dial=given.dial.number,
         alert_info=given.alert_info or "",
         outside_caller_number=given.outside_caller_number or "",
+        sends_messages=sends_messages,
     )
 
 
@@ -111,14 +112,6 @@ def speech(config: Config) -> Speech | None:
     )
 
 
-def lanes(config: Config) -> tuple[Lane, ...]:
-    return (Lane("file", FileGateway(config.written(config.sms.path))),)
-
-
-def routes(_: Config) -> Routes:
-    return Routes(routes=(Route(gateways=("file",)),))
-
-
 class Adapters(NamedTuple):
     """Everything that stands between the decisions and the world."""
 
@@ -129,14 +122,20 @@ class Adapters(NamedTuple):
     lanes: tuple[Lane, ...]
     routes: Routes
 
+    async def close(self) -> None:
+        for lane in self.lanes:
+            await lane.gateway.close()
+        await self.store.close()
+
 
 def adapters(config: Config) -> Adapters:
     clock = SystemClock()
+    database, switch = store(config), pbx(config, clock)
     return Adapters(
         clock=clock,
-        store=store(config),
-        pbx=pbx(config, clock),
+        store=database,
+        pbx=switch,
         speech=speech(config),
-        lanes=(*lanes(config), *webhooks(config)),
-        routes=routes(config),
+        lanes=(*gateways.lanes(config, switch, database), *webhooks(config)),
+        routes=gateways.routes(config.sms),
     )

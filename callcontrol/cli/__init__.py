@@ -15,6 +15,7 @@ from callcontrol.cli import (
     directory,
     explain,
     initialise,
+    outbox,
     pools,
     rules,
     schedules,
@@ -59,6 +60,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(database.app, name="db")
+app.add_typer(outbox.app, name="outbox")
 app.add_typer(rules.app, name="rules")
 app.add_typer(schedules.app, name="schedule")
 app.add_typer(cadence.app, name="cadence")

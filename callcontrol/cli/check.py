@@ -78,7 +78,7 @@ async def _outside(config: Config) -> list[Finding]:
     except PortError as error:
         findings.append(Finding(subject="database", ok=False, detail=str(error), remedy="see above"))
     finally:
-        await parts.store.close()
+        await parts.close()
     return findings
 
 

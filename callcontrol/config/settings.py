@@ -11,6 +11,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from callcontrol.config.document import read
+from callcontrol.config.gateways import Sms
 from callcontrol.config.schema import Model, surroundings, validate
 from callcontrol.config.texts import Texts
 from callcontrol.config.values import Command, DialTemplate, FilePath, Number, Port, Query, Seconds, Text
@@ -140,15 +141,6 @@ class Api(Model):
         return self
 
 
-class GatewayKind(StrEnum):
-    FILE = "file"
-
-
-class Sms(Model):
-    gateway: GatewayKind = GatewayKind.FILE
-    path: FilePath = Path("texts.jsonl")
-
-
 class Speech(Model):
     """Text to a sound file. `{raw}` is what the command writes, `{out}` what the switch plays."""
 
@@ -248,6 +240,10 @@ def secret_files(path: Path) -> list[Path]:
     lists = [some for some in (tokens, webhooks) if isinstance(some, list)]
     holders = [data.get("asterisk"), *(holder for some in lists for holder in some)]
     named = [holder.get("secret_file") for holder in holders if isinstance(holder, dict)]
+    sms = data.get("sms")
+    gateways = sms.get("gateways") if isinstance(sms, dict) else None
+    reporting = [one for one in gateways if isinstance(one, dict)] if isinstance(gateways, list) else []
+    named += [gateway.get("report_secret_file") for gateway in reporting]
     return [path.absolute().parent / Path(name).expanduser() for name in named if isinstance(name, str)]
 
 

@@ -23,6 +23,9 @@ ROUTES = [
     ("GET", "/v1/explain"),
     ("GET", "/v1/reachable"),
     ("GET", "/v1/tasks"),
+    ("GET", "/v1/outbox"),
+    ("POST", "/v1/outbox/7/retry"),
+    ("POST", "/v1/outbox/7/discard"),
     ("POST", "/v1/leads/l/cadence"),
     ("GET", "/v1/leads/l/cadence"),
     ("POST", "/v1/leads/l/cadence/cancel"),
@@ -31,16 +34,17 @@ ROUTES = [
     ("POST", "/v1/cadence/claims/c/complete"),
     ("POST", "/v1/cadence/claims/c/release"),
 ]
-NAMED = {"{transfer_id}": "x", "{agent_id}": "alice", "{lead_id}": "l", "{claim}": "c"}
+NAMED = {"transfer_id": "x", "agent_id": "alice", "lead_id": "l", "claim": "c", "message_id": "7"}
+WITH_SECRETS_OF_THEIR_OWN = "/v1/delivery-reports/"
 
 
 async def test_the_routes_tested_here_are_all_there_are(office):
     paths = (await office.http.get("/openapi.json")).json()["paths"]
     guarded = {
-        (method.upper(), re.sub(r"{\w+}", lambda found: NAMED[found[0]], path))
+        (method.upper(), re.sub(r"{(\w+)}", lambda found: NAMED[found[1]], path))
         for path, methods in paths.items()
         for method in methods
-        if path.startswith("/v1")
+        if path.startswith("/v1") and not path.startswith(WITH_SECRETS_OF_THEIR_OWN)
     }
     assert guarded == set(ROUTES)
 

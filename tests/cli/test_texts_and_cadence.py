@@ -42,7 +42,7 @@ async def test_a_preview_has_the_sites_own_words_pool_and_lists(site):
     )
     file = site.folder / "config" / "directory.yaml"
     directory = file.read_text().replace(
-        "    # on_missed: {", "    on_missed: {notify_pool: yes, notify_lists: desk}\n    # on_missed: {"
+        "    # What an outcome", "    on_missed: {notify_pool: yes, notify_lists: desk}\n    # on_missed: {"
     )
     file.write_text(directory + "contacts: {desk: [{name: Desk, phone: '+13035550177'}]}\n")
     applied = await site.run("apply", "config/directory.yaml", "--yes")
@@ -86,7 +86,7 @@ async def test_check_tries_the_texts_with_leads_that_mean_no_good(site):
 async def test_check_warns_where_a_missed_lead_would_go_unheard(site):
     file = site.folder / "config" / "directory.yaml"
     quiet = "    on_missed: {notify_agent: no, notify_owner: no, create_task: no}\n"
-    file.write_text(file.read_text().replace("    # on_missed: {", f"{quiet}    # on_missed: {{"))
+    file.write_text(file.read_text().replace("    # What an outcome", f"{quiet}    # What an outcome"))
     applied = await site.run("apply", "config/directory.yaml", "--yes")
     assert "bots[0].on_missed: bot 'qualifier': a missed lead is told to nobody" in applied.err
     ran = await site.run("check", "--json")

@@ -1,5 +1,6 @@
 """The texts and the webhooks of callcontrol.yaml."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -170,3 +171,22 @@ def test_a_secret_that_is_too_short_or_broken_is_refused(load, refusal, tmp_path
     assert "no base64" in refusal(text)
     monkeypatch.setenv("CALLCONTROL_HOOK", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
     assert load(text).webhooks[0].name == "crm"
+
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_examples_in_comments_are_right(load):
+    written = (ROOT / "config" / "callcontrol.yaml").read_text()
+    for section in ("texts", "webhooks"):
+        block = written[written.index(f"# {section}:") :].partition("\n\n")[0]
+        text = "\n".join(line.removeprefix("# ") for line in block.splitlines()) + "\n"
+        config = load(text.replace("secrets/webhook-crm", "hook"))
+        assert getattr(config, section)
+
+
+@pytest.mark.parametrize(("manual", "section"), [("texts", "texts"), ("webhooks", "webhooks")])
+def test_the_manuals_examples_are_right(load, manual, section):
+    text = (ROOT / "docs" / f"{manual}.md").read_text()
+    (example,) = re.findall(rf"^```yaml\n({section}:.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert getattr(load(example.replace("secrets/webhook-crm", "hook")), section)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from callcontrol.adapters.asterisk import checks, originates
+from callcontrol.adapters.asterisk import checks, messages, originates
 from callcontrol.adapters.asterisk.causes import ANSWERED_ELSEWHERE, NORMAL_CLEARING
 from callcontrol.adapters.asterisk.channels import Channels
 from callcontrol.adapters.asterisk.dialstrings import dial_string
@@ -336,6 +336,9 @@ class AsteriskPbx:
 
     async def answer_agent(self, channel: ChannelId, state: AgentState) -> None:
         await self._channels.set(channel, "CALLCONTROL_STATE", state.value)
+
+    async def message(self, endpoint: Endpoint, body: str) -> None:
+        await messages.send(self._supervisor, self._settings, endpoint, body)
 
     # --- small things
 

@@ -23,7 +23,7 @@ import structlog
 from aiosmtplib import SMTPException, SMTPRecipientRefused, SMTPResponseException
 
 from callcontrol.adapters.sms.filling import fill, values_of
-from callcontrol.ports import BusyError, DoubtError, Message, PortError
+from callcontrol.ports import BusyError, DoubtError, Message, PortError, UnreachableError
 
 log = structlog.get_logger(__name__)
 
@@ -142,7 +142,8 @@ async def _refused(smtp: aiosmtplib.SMTP, recipients: list[str]) -> list[SMTPRec
 def _refusal(error: SMTPResponseException) -> PortError:
     """A 4xx is a server that may take it later (RFC 5321, 4.2.1)."""
     if 400 <= error.code < 500:
-        return BusyError(_words(error))
+        of_one = isinstance(error, SMTPRecipientRefused)
+        return UnreachableError(_words(error)) if of_one else BusyError(_words(error))
     return PortError(_words(error), retryable=False)
 
 
