@@ -9,7 +9,7 @@ import typer
 from callcontrol.adapters.sql import SqlStore
 from callcontrol.cli import output
 from callcontrol.cli.common import ConfigOption, JsonOption, load_config, with_store
-from callcontrol.core.followup import FollowUp, Occasion, Recipient, follow_up
+from callcontrol.core.followup import FollowUp, Notice, Occasion, Recipient, TextOut, Word, follow_up
 from callcontrol.core.model import (
     AcceptBy,
     Agent,
@@ -36,6 +36,8 @@ from callcontrol.ports import FactsOf, NewLead
 
 app = typer.Typer(no_args_is_help=True, help="Look at the texts before anybody gets them.")
 
+_TRANSFER = TransferId("00000000-0000-4000-8000-000000000000")
+_WAITED_MIN = 20
 _NOBODY = NewLead(name="Lena Lead", phone="+13035550199", email="lena@example.com", source="zillow")
 
 
@@ -53,7 +55,9 @@ class Preview(NamedTuple):
 def preview(  # noqa: PLR0917 - typer passes every option by its name
     config: ConfigOption,
     bot: Annotated[str, typer.Option(help="The bot's id in the directory.")],
-    outcome: Annotated[Occasion, typer.Option(help="How the transfer came out.")],
+    outcome: Annotated[
+        Occasion, typer.Option(help="How the transfer came out; or that nobody has called back.")
+    ],
     lead: Annotated[str | None, typer.Option(help="A known lead's id; an example by default.")] = None,
     because: Annotated[MissedBecause, typer.Option(help="Why it was missed.")] = MissedBecause.NO_ANSWER,
     json: JsonOption = False,
@@ -68,9 +72,11 @@ def preview(  # noqa: PLR0917 - typer passes every option by its name
         def look(bot: Bot, lead: Lead, facts_of: FactsOf) -> tuple[FollowUp, tuple[Candidate, ...]]:
             pool = facts_of(Step(kind=StepKind.GROUP)).candidates
             assigned = agents.get(lead.assigned_agent_id) if lead.assigned_agent_id else None
+            if outcome is Occasion.OVERDUE:
+                return _overdue(bot, lead, assigned, word), ()
             follows = follow_up(
                 Missed(because=because) if outcome is Occasion.MISSED else _answered(assigned, pool),
-                transfer_id=TransferId("00000000-0000-4000-8000-000000000000"),
+                transfer_id=_TRANSFER,
                 lead=lead,
                 bot=bot,
                 assigned=assigned,
@@ -96,6 +102,27 @@ def _answered(assigned: Agent | None, pool: tuple[Candidate, ...]) -> Outcome:
         endpoint=endpoint,
     )
     return Connected(by=ConnectedBy.ASSIGNED_AGENT if assigned else ConnectedBy.POOL_AGENT, leg=leg)
+
+
+def _overdue(bot: Bot, lead: Lead, assigned: Agent | None, word: Word) -> FollowUp:
+    """To the owner; to the lead's agent where there is none."""
+    recipient, who = (Recipient.OWNER, bot.owner) if bot.owner else (Recipient.AGENT, assigned)
+    if who is None or who.phone is None:
+        return FollowUp(warnings=("nobody to text: no owner and no assigned agent with a number",))
+    worded = word(
+        Notice(
+            occasion=Occasion.OVERDUE,
+            recipient=recipient,
+            name=who.name,
+            transfer_id=_TRANSFER,
+            bot=bot,
+            lead=lead,
+            assigned=assigned,
+            waited_min=_WAITED_MIN,
+        )
+    )
+    text = TextOut(recipient=recipient, to=who.phone, body=worded.body)
+    return FollowUp(texts=(text,), warnings=(worded.warning,) if worded.warning else ())
 
 
 def _previews(follows: FollowUp, pool: tuple[Candidate, ...]) -> Iterator[Preview]:

@@ -32,6 +32,10 @@ def _missed(value: Any) -> str:
     return Template(Occasion.MISSED, _words(value)).source
 
 
+def _overdue(value: Any) -> str:
+    return Template(Occasion.OVERDUE, _words(value)).source
+
+
 def _for_all(value: Any) -> Any:
     return {"everyone": value} if isinstance(value, str) else value
 
@@ -77,14 +81,24 @@ class OnMissed(Model):
     list: Annotated[str, BeforeValidator(_missed)] | None = None
 
 
+class OnOverdue(Model):
+    """Likewise; the owner gets it, or where there is none the agent."""
+
+    everyone: Annotated[str, BeforeValidator(_overdue)] | None = None
+    agent: Annotated[str, BeforeValidator(_overdue)] | None = None
+    owner: Annotated[str, BeforeValidator(_overdue)] | None = None
+
+
 class OwnWords(Model):
     connected: Annotated[OnConnected, BeforeValidator(_for_all)] = OnConnected()
     missed: Annotated[OnMissed, BeforeValidator(_for_all)] = OnMissed()
+    overdue: Annotated[OnOverdue, BeforeValidator(_for_all)] = OnOverdue()
 
     def templates(self, bot: BotId | None) -> Iterator[tuple[tuple[Any, ...], Template]]:
-        for occasion, of in ((Occasion.CONNECTED, self.connected), (Occasion.MISSED, self.missed)):
+        for occasion in Occasion:
             for recipient in (None, *Recipient):
-                source = getattr(of, "everyone" if recipient is None else recipient.value)
+                of: Model = getattr(self, occasion.value)
+                source = getattr(of, "everyone" if recipient is None else recipient.value, None)
                 if source is not None:
                     yield (bot, occasion, recipient), Template(occasion, source)
 

@@ -32,6 +32,10 @@ async def test_a_text_is_shown_with_its_size_before_anybody_gets_it(site):
     shown = await site.run(*PREVIEW, "connected")
     assert "Live transfer answered: " in shown.out
     assert "GSM-7" in shown.out
+    overdue = (await site.run(*PREVIEW, "overdue", "--json")).json["texts"]
+    assert [(one["recipient"], one["text"][:35]) for one in overdue] == [
+        ("owner", "Nobody has called back for 20 min: ")
+    ]
     gone = (await site.run(*PREVIEW, "missed", "--because", "lead_hung_up", "--json")).json
     assert "the lead hung up" in gone["texts"][0]["text"]
 

@@ -55,6 +55,7 @@ def said(config, *, occasion=Occasion.MISSED, recipient=Recipient.AGENT, bot="sa
             assigned=None,
             answered_by="Bob",
             reason="nobody answered",
+            waited_min=20,
         )
     ).body
 
@@ -63,6 +64,7 @@ TEXTS = """\
 texts:
   country: us
   missed: "{{ lead.phone }} was missed"
+  overdue: "{{ minutes }} min!"
   connected:
     owner: |
       {{ agent }} has
@@ -76,6 +78,7 @@ texts:
 def test_words_are_chosen_by_outcome_recipient_and_bot(load):
     config = load(TEXTS)
     assert said(config) == "+13035550142 was missed"
+    assert said(config, occasion=Occasion.OVERDUE) == "20 min!"
     assert said(config, recipient=Recipient.OWNER, bot="late") == "late, Late"
     assert said(config, recipient=Recipient.POOL, bot="late") == "+13035550142 was missed"
     owner = said(config, occasion=Occasion.CONNECTED, recipient=Recipient.OWNER)
