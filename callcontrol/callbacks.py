@@ -27,9 +27,11 @@ from callcontrol.core.callback import (
     Person,
 )
 from callcontrol.core.escalation import TaskRules
+from callcontrol.core.followup import Word
 from callcontrol.core.model import ChannelId, Lead
 from callcontrol.numbers import NumberPlan
 from callcontrol.ports import Clock, LinkUp, Overdue, Pbx, PortError, Store, WaitingLead
+from callcontrol.wording import Wording
 
 log = structlog.get_logger(__name__)
 
@@ -76,16 +78,20 @@ class CallBacks:
         rules: TaskRules,
         plan: NumberPlan | None = None,
         zone: tzinfo = UTC,
+        word: Word | None = None,
         on_text: Callable[[], None] = lambda: None,
         poll_s: float = POLL_S,
     ) -> None:
-        """`zone`: for leads whose number tells none. `on_text` is called when a text has been queued."""
+        """`zone`: for leads whose number tells none. `word` gives texts their words; the usual ones where
+        there is none. `on_text` is called when a text has been queued.
+        """
         self._pbx = pbx
         self._store = store
         self._clock = clock
         self._rules = rules
         self._plan = plan or NumberPlan()
         self._zone = zone
+        self._word = word or Wording()
         self._on_text = on_text
         self._poll_s = poll_s
         self._waited_for = _WaitedFor(self._plan, ())
@@ -166,12 +172,18 @@ class CallBacks:
             await self._store.put_off(task, quiet_until)
             log.info("an escalation waits for the end of the quiet hours", task=task.id)
             return
-        level = task.escalations + 1
-        text = escalation.text(found.lead, found.bot.owner, found.assigned, now - task.created_at)
-        if await self._store.escalate(task, text, now):
-            log.warning("nobody has touched a task", task=task.id, level=level)
-            if text is None:
-                log.error("nobody to tell of it: no owner and no agent with a number", task=task.id)
+        told = escalation.told(
+            task.transfer_id,
+            found.lead,
+            found.bot,
+            found.assigned,
+            waited=now - task.created_at,
+            word=self._word,
+        )
+        if await self._store.escalate(task, told.texts, now):
+            log.warning("nobody has touched a task", task=task.id, level=task.escalations + 1)
+            for warning in told.warnings:
+                log.warning("a text could not be written as wished", task=task.id, why=warning)
             self._on_text()
 
     def _zones_of(self, lead: Lead) -> Sequence[tzinfo]:

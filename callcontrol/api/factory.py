@@ -7,7 +7,9 @@ from fastapi.responses import HTMLResponse
 from fastapi.security import HTTPBearer
 
 import callcontrol.api.agents
+import callcontrol.api.cadence
 import callcontrol.api.health
+import callcontrol.api.outbox
 import callcontrol.api.routing
 import callcontrol.api.tasks
 import callcontrol.api.transfers
@@ -35,7 +37,9 @@ _REFUSALS: dict[int | str, dict[str, object]] = {
 
 
 def create_api(service: Service, tokens: Sequence[Token]) -> FastAPI:
-    """The ASGI application. Nothing below /v1 is answered without one of the tokens."""
+    """The ASGI application. Nothing below /v1 is answered without one of the tokens,
+    but for delivery reports, which have secrets of their own.
+    """
     app = FastAPI(
         title="callcontrol",
         description="Warm transfers from a voice bot to a human agent on the same call.",
@@ -49,8 +53,11 @@ def create_api(service: Service, tokens: Sequence[Token]) -> FastAPI:
         callcontrol.api.routing,
         callcontrol.api.agents,
         callcontrol.api.tasks,
+        callcontrol.api.cadence,
+        callcontrol.api.outbox,
     ):
         app.include_router(module.router, dependencies=guarded, responses=_REFUSALS)
+    app.include_router(callcontrol.api.outbox.reports, responses=_REFUSALS)
     app.include_router(callcontrol.api.health.router)
 
     @app.get("/docs", include_in_schema=False)

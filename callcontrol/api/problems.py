@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from callcontrol.ports import (
     ChannelBusyError,
     ChannelUnknownError,
+    ClaimLostError,
     KeyReusedError,
     PortError,
     TaskRefusedError,
@@ -42,6 +43,7 @@ def install(app: FastAPI) -> None:
         Refused,
         UnknownError,
         ChannelBusyError,
+        ClaimLostError,
         KeyReusedError,
         TaskRefusedError,
         PortError,
@@ -62,6 +64,8 @@ async def _answer(_: Request, error: Exception) -> JSONResponse:
             return problem(HTTPStatus.NOT_FOUND, str(error), unknown="channel")
         case ChannelBusyError(transfer_id=transfer_id):
             return problem(HTTPStatus.CONFLICT, str(error), transfer=transfer_id)
+        case ClaimLostError():
+            return problem(HTTPStatus.CONFLICT, str(error), lost="claim")
         case KeyReusedError():
             detail = str(error) or "the idempotency key was used for another request"
             return problem(HTTPStatus.CONFLICT, detail)

@@ -1,7 +1,7 @@
 """What the API needs of the rest."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Protocol
@@ -39,14 +39,22 @@ class Service:
     linked: Callable[[], bool]  # to the switch
     lines: Lines  # as the switch sees each phone now
     now: Callable[[], datetime]  # aware UTC
+    wake_outbox: Callable[[], None] = lambda: None
+    reporters: Mapping[str, object] = field(default_factory=dict)  # gateways, by name
+    report_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  # of those that report
     closing: asyncio.Event = field(default_factory=asyncio.Event)  # ends the event streams
     keep_alive_s: float = 15.0
 
 
-def _service(request: HttpRequest) -> Service:
+def service_of(request: HttpRequest) -> Service:
     service = request.app.state.service
     assert isinstance(service, Service)  # noqa: S101 - create_api put it there
     return service
+
+
+async def _service(request: HttpRequest) -> Service:
+    """FastAPI takes a plain function to a thread of its own."""
+    return service_of(request)
 
 
 Served = Annotated[Service, Depends(_service)]

@@ -14,6 +14,7 @@ from callcontrol.api import Service, Token, create_api
 from callcontrol.app import compose
 from callcontrol.app.clock import SystemClock
 from callcontrol.app.compose import Adapters, adapters
+from callcontrol.app.gateways import report_secrets
 from callcontrol.app.health import Pulse
 from callcontrol.app.systemd import Notifier
 from callcontrol.app.web import WebServer, listen
@@ -50,7 +51,7 @@ async def serve(config: Config, *, on_listening: Callable[[str, int], None] = la
             on_listening(*listening.getsockname()[:2])
             await _run(config, parts, listening)
         finally:
-            await parts.store.close()
+            await parts.close()
 
 
 def _listen(config: Config) -> socket.socket:
@@ -79,6 +80,7 @@ async def _run(config: Config, parts: Adapters, listening: socket.socket) -> Non
         rules=compose.task_rules(config),
         plan=compose.number_plan(config),
         zone=config.tasks.zone,
+        word=config.texts.wording(),
         on_text=outbox.wake,
     )
 
@@ -91,6 +93,7 @@ async def _run(config: Config, parts: Adapters, listening: socket.socket) -> Non
         store=parts.store,
         speech=parts.speech,
         clock=parts.clock,
+        word=config.texts.wording(),
         on_outcome=wake,
         on_call=call_backs.report,
     )
@@ -100,6 +103,9 @@ async def _run(config: Config, parts: Adapters, listening: socket.socket) -> Non
         linked=lambda: parts.pbx.linked,
         lines=parts.pbx.line,
         now=parts.clock.now,
+        wake_outbox=outbox.wake,
+        reporters={lane.name: lane.gateway for lane in parts.lanes},
+        report_secrets=report_secrets(config.sms),
     )
     web = WebServer(create_api(service, tokens(config)), listening)
     pulse = Pulse(parts.store, lambda: parts.pbx.linked)

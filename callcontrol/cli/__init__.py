@@ -8,16 +8,19 @@ import typer
 
 from callcontrol.cli import (
     agents,
+    cadence,
     check,
     daemon,
     database,
     directory,
     explain,
     initialise,
+    outbox,
     pools,
     rules,
     schedules,
     tasks,
+    texts,
     transfers,
 )
 from callcontrol.cli.common import CONFIG_ENV, EXIT_CODES, Commands
@@ -57,9 +60,12 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(database.app, name="db")
+app.add_typer(outbox.app, name="outbox")
 app.add_typer(rules.app, name="rules")
 app.add_typer(schedules.app, name="schedule")
 app.add_typer(tasks.app, name="tasks")
+app.add_typer(cadence.app, name="cadence")
+app.add_typer(texts.app, name="texts")
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from rich.text import Text
 from callcontrol.api.routing_answers import AgentAnswer, ConsideredAnswer, TermAnswer
 from callcontrol.cli.timeline import FATES, Kind, Line, address
 from callcontrol.core.model import Connected, LegRecord
-from callcontrol.ports import Finding, MessageStatus, TransferRow
+from callcontrol.ports import Finding, MessageState, MessageStatus, TransferRow
 
 _WIDE = 200  # where nobody's terminal sets a limit
 
@@ -92,13 +92,32 @@ def text_table(texts: Sequence[MessageStatus]) -> Table:
     return table
 
 
+def message_table(messages: Sequence[MessageStatus]) -> Table:
+    table = plain("Id", "Written", "To", "Through", "State", "Tries", "Message", "Trouble")
+    for one in messages:
+        trouble = one.delivery_detail if one.state is MessageState.SENT else one.last_error
+        written = local(one.created_at)
+        row = (
+            str(one.id),
+            written,
+            one.to,
+            one.gateway,
+            message_state(one),
+            str(one.attempts),
+            one.body,
+            trouble,
+        )
+        add(table, row)
+    return table
+
+
 def message_state(message: MessageStatus) -> str:
     """`parked: may have been sent` or `sent, delivered`, say."""
-    if message.state == "parked" and message.doubtful:
+    if message.state is MessageState.PARKED and message.doubtful:
         return "parked: may have been sent"
     if message.delivery is not None:
-        return f"{message.state}, {message.delivery.value.replace('_', ' ')}"
-    return message.state
+        return f"{message.state.value}, {message.delivery.value.replace('_', ' ')}"
+    return message.state.value
 
 
 def finding_table(findings: Sequence[Finding]) -> Table:

@@ -12,7 +12,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from callcontrol.config.document import read
+from callcontrol.config.gateways import Sms
 from callcontrol.config.schema import Model, surroundings, validate
+from callcontrol.config.texts import Texts
 from callcontrol.config.values import (
     Command,
     DialTemplate,
@@ -29,6 +31,7 @@ from callcontrol.config.values import (
     Text,
     Zone,
 )
+from callcontrol.config.webhooks import Webhook
 
 _TOKEN_LENGTH = 24
 
@@ -154,15 +157,6 @@ class Api(Model):
         return self
 
 
-class GatewayKind(StrEnum):
-    FILE = "file"
-
-
-class Sms(Model):
-    gateway: GatewayKind = GatewayKind.FILE
-    path: FilePath = Path("texts.jsonl")
-
-
 class Speech(Model):
     """Text to a sound file. `{raw}` is what the command writes, `{out}` what the switch plays."""
 
@@ -229,7 +223,16 @@ class Config(Model):
     sms: Sms = Sms()
     speech: Speech | None = None
     tasks: Tasks = Tasks()
+    texts: Texts = Texts()
+    webhooks: tuple[Webhook, ...] = ()
     logging: Logging = Logging()
+
+    @field_validator("webhooks")
+    @classmethod
+    def _webhooks_differ(cls, webhooks: tuple[Webhook, ...]) -> tuple[Webhook, ...]:
+        if len({webhook.name for webhook in webhooks}) < len(webhooks):
+            raise ValueError("two webhooks have the same name; give each its own")
+        return webhooks
 
     @field_validator("state_directory")
     @classmethod
@@ -269,8 +272,14 @@ def secret_files(path: Path) -> list[Path]:
     data = document.data if isinstance(document.data, dict) else {}
     api = data.get("api")
     tokens = api.get("tokens") if isinstance(api, dict) else None
-    holders = [data.get("asterisk"), *(tokens if isinstance(tokens, list) else [])]
+    webhooks = data.get("webhooks")
+    lists = [some for some in (tokens, webhooks) if isinstance(some, list)]
+    holders = [data.get("asterisk"), *(holder for some in lists for holder in some)]
     named = [holder.get("secret_file") for holder in holders if isinstance(holder, dict)]
+    sms = data.get("sms")
+    gateways = sms.get("gateways") if isinstance(sms, dict) else None
+    reporting = [one for one in gateways if isinstance(one, dict)] if isinstance(gateways, list) else []
+    named += [gateway.get("report_secret_file") for gateway in reporting]
     return [path.absolute().parent / Path(name).expanduser() for name in named if isinstance(name, str)]
 
 

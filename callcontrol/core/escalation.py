@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
-from callcontrol.core.followup import TextOut
-from callcontrol.core.model import Agent, Contact, Lead
+from callcontrol.core.followup import FollowUp, Notice, Occasion, Recipient, TextOut, Word
+from callcontrol.core.model import Agent, Bot, Lead, TransferId
 
 _DAY_MIN = 1440
 _MOST_ROUNDS = 30  # from zone to zone; more means that it is never the right time everywhere
@@ -76,20 +76,26 @@ def _instant(day: date, minute: int, zone: tzinfo, fold: int = 0) -> datetime:
     return wall.astimezone(UTC)
 
 
-def text(lead: Lead, owner: Contact | None, assigned: Agent | None, waited: timedelta) -> TextOut | None:
-    """To the owner; to the lead's agent where there is none. None where neither has a number."""
-    agent = assigned if owner is None else None
-    to = owner.phone if owner is not None else agent.phone if agent is not None else None
-    if to is None:
-        return None
-    who = ", ".join(fact for fact in (lead.name, lead.phone, lead.email, lead.source) if fact)
-    minutes = round(waited.total_seconds() / 60)
-    body = (
-        f"Nobody has called back for {minutes} min: {who}. Please call them back, or see that somebody does."
+def told(
+    transfer_id: TransferId, lead: Lead, bot: Bot, assigned: Agent | None, *, waited: timedelta, word: Word
+) -> FollowUp:
+    """The text to the owner; to the lead's agent where there is none."""
+    agent = assigned if bot.owner is None else None
+    recipient, who = (Recipient.OWNER, bot.owner) if bot.owner else (Recipient.AGENT, agent)
+    if who is None or who.phone is None:
+        return FollowUp(warnings=("nobody to text: no owner and no assigned agent with a number",))
+    worded = word(
+        Notice(
+            occasion=Occasion.OVERDUE,
+            recipient=recipient,
+            name=who.name,
+            transfer_id=transfer_id,
+            bot=bot,
+            lead=lead,
+            assigned=assigned,
+            waited_min=round(waited.total_seconds() / 60),
+        )
     )
-    return TextOut(
-        recipient="owner" if agent is None else "agent",
-        to=to,
-        body=body,
-        agent_id=agent.id if agent is not None else None,
-    )
+    agent_id = None if agent is None else agent.id
+    text = TextOut(recipient=recipient, to=who.phone, body=worded.body, agent_id=agent_id)
+    return FollowUp(texts=(text,), warnings=(worded.warning,) if worded.warning else ())

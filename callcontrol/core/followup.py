@@ -27,6 +27,7 @@ class Occasion(StrEnum):
 
     CONNECTED = "connected"
     MISSED = "missed"
+    OVERDUE = "overdue"  # nobody has called a missed lead back
 
 
 class Recipient(StrEnum):
@@ -51,6 +52,7 @@ class Notice:
     assigned: Agent | None
     answered_by: str = ""  # connected
     reason: str = ""  # missed: why
+    waited_min: int = 0  # overdue: since the miss
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

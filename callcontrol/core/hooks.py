@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from callcontrol.core.events import Command, Finish, Phase, TellBot
-from callcontrol.core.model import Bot, Connected, Lead, LegRecord, Missed, Outcome, TransferId
+from callcontrol.core.model import Bot, Connected, Lead, LegRecord, Outcome, TransferId
 
 
 class HookEvent(StrEnum):
@@ -81,13 +81,13 @@ def _ringing(transfer_id: TransferId, bot: Bot, lead: Lead, legs: Sequence[LegRe
 
 
 def _finished(transfer_id: TransferId, bot: Bot, lead: Lead, outcome: Outcome, at: datetime) -> Hook:
-    match outcome:
-        case Connected(by=by, leg=leg):
-            event = HookEvent.TRANSFER_CONNECTED
-            data: dict[str, Any] = {"by": by.value, "agent": leg.agent_id, "label": leg.label}
-        case Missed(because=because, follow_up=follow_up):
-            event = HookEvent.TRANSFER_MISSED
-            data = {"because": because.value, "follow_up": follow_up}
+    if isinstance(outcome, Connected):
+        leg = outcome.leg
+        event = HookEvent.TRANSFER_CONNECTED
+        data: dict[str, Any] = {"by": outcome.by.value, "agent": leg.agent_id, "label": leg.label}
+    else:
+        event = HookEvent.TRANSFER_MISSED
+        data = {"because": outcome.because.value, "follow_up": outcome.follow_up}
     return _of_transfer(event, transfer_id, bot, lead, at, data=data)
 
 

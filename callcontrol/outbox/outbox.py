@@ -14,7 +14,16 @@ import structlog
 
 from callcontrol.outbox.lanes import Lane, jitter
 from callcontrol.outbox.routes import Routes
-from callcontrol.ports import BusyError, Clock, DoubtError, Message, PortError, Setback, Store
+from callcontrol.ports import (
+    BusyError,
+    Clock,
+    DoubtError,
+    Message,
+    PortError,
+    Setback,
+    Store,
+    UnreachableError,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -173,7 +182,7 @@ class Outbox:
             in_s = round(setback.retry_in_s, 1)
             log.warning("message not sent, trying again", **_facts(message), why=setback.why, retry_in_s=in_s)
         await self._insist(lambda: self._store.message_failed(message, self._clock.now(), setback), message)
-        if error.retryable or isinstance(error, DoubtError):
+        if (error.retryable or isinstance(error, DoubtError)) and not isinstance(error, UnreachableError):
             await self._blame(lane, error)
 
     def _setback(self, lane: Lane, message: Message, error: PortError) -> Setback:

@@ -6,7 +6,15 @@ said nothing for 5 s; what came of it arrives as an event.
 
 from callcontrol.ports.cadence import Cancelled, ClaimedStep, ClaimLostError, Enrolment, Planned
 from callcontrol.ports.clock import Clock, Timer
-from callcontrol.ports.delivery import BusyError, DoubtError, Gateway, Speech, Subscription
+from callcontrol.ports.delivery import (
+    BusyError,
+    DoubtError,
+    Gateway,
+    Reporting,
+    Speech,
+    Subscription,
+    UnreachableError,
+)
 from callcontrol.ports.errors import (
     ChannelBusyError,
     ChannelUnknownError,
@@ -27,6 +35,7 @@ from callcontrol.ports.records import (
     First,
     Message,
     MessageKind,
+    MessageState,
     MessageStatus,
     NewLead,
     NewMessage,
@@ -87,6 +96,7 @@ __all__ = [
     "LinkUp",
     "Message",
     "MessageKind",
+    "MessageState",
     "MessageStatus",
     "NewLead",
     "NewMessage",
@@ -95,6 +105,7 @@ __all__ = [
     "Planned",
     "PortError",
     "Report",
+    "Reporting",
     "Request",
     "RingOrder",
     "Setback",
@@ -113,6 +124,7 @@ __all__ = [
     "TransferRow",
     "Transition",
     "UnknownError",
+    "UnreachableError",
     "WaitingLead",
     "Which",
 ]

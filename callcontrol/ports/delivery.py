@@ -1,12 +1,13 @@
 """Messages and speech."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from callcontrol.core.hooks import HookEvent
 from callcontrol.ports.errors import PortError
-from callcontrol.ports.records import Message
+from callcontrol.ports.records import DeliveryReport, Message
 
 
 class Gateway(Protocol):
@@ -35,6 +36,13 @@ class DoubtError(PortError):
         super().__init__(f"may have been sent: {message}", retryable=False)
 
 
+class UnreachableError(PortError):
+    """Whoever it is for can't be reached just now; the gateway itself is well."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retryable=True)
+
+
 class BusyError(PortError):
     """The gateway takes nothing for now; it may say for how long."""
 
@@ -50,6 +58,15 @@ class Subscription:
     endpoint: str
     events: frozenset[HookEvent]
     pii: bool = True  # false: of a lead the id alone
+
+
+@runtime_checkable
+class Reporting(Protocol):
+    """A gateway that is told, by its provider, what became of the messages."""
+
+    def report(self, body: bytes, content_type: str, query: Mapping[str, str]) -> DeliveryReport | None:
+        """None for a report that says nothing of a message. Raises ValueError for what is none."""
+        ...
 
 
 class Speech(Protocol):

@@ -101,6 +101,14 @@ class MessageKind(StrEnum):
     WEBHOOK = "webhook"
 
 
+class MessageState(StrEnum):
+    QUEUED = "queued"
+    CLAIMED = "claimed"
+    SENT = "sent"
+    PARKED = "parked"
+    DISCARDED = "discarded"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewMessage:
     """A message to write into the outbox: once, for its key is unique there for ever."""
@@ -184,8 +192,8 @@ class MessageStatus:
     recipient: str
     to: str
     body: str
-    state: str  # queued, claimed, sent, parked or discarded
-    doubtful: bool  # parked: it may have been sent
+    state: MessageState
+    doubtful: bool  # it may have been sent
     gateway: str  # through which it goes or went; empty: not chosen yet
     attempts: int
     created_at: datetime
@@ -197,13 +205,18 @@ class MessageStatus:
     delivery_at: datetime | None = None
     delivery_detail: str = ""
 
+    @property
+    def undecided(self) -> bool:
+        """A person may still have it sent again, or never."""
+        return self.state in (MessageState.QUEUED, MessageState.PARKED)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Which:
     """Messages of the outbox; what is not given does not matter."""
 
     ids: tuple[int, ...] = ()
-    states: tuple[str, ...] = ()
+    states: tuple[MessageState, ...] = ()
     gateway: str | None = None
     kind: MessageKind | None = None
     to: str | None = None

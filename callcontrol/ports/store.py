@@ -196,8 +196,8 @@ class Store(Protocol):
         """Escalate it later, unless that has changed meanwhile."""
         ...
 
-    async def escalate(self, task: Task, text: TextOut | None, now: datetime) -> bool:
-        """Count the next level, and queue its text. False where the level was another's, or somebody touched the task."""
+    async def escalate(self, task: Task, texts: Sequence[TextOut], now: datetime) -> bool:
+        """Count the next level, and queue its texts. False where the level was another's, or somebody touched the task."""
         ...
 
     async def claim_messages(

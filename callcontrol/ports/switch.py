@@ -182,6 +182,13 @@ class Pbx(Protocol):
         """
         ...
 
+    async def message(self, endpoint: Endpoint, body: str) -> None:
+        """Send a text to a phone. Whether the phone took it is not told.
+
+        Raises DoubtError where it may have been sent, PortError where it was not.
+        """
+        ...
+
     async def check(self, agents: Sequence[Agent]) -> Sequence[Finding]:
         """Look at the link, the privileges, the dialplan and every agent's endpoints."""
         ...

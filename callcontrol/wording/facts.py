@@ -57,6 +57,7 @@ _ALWAYS = ("lead", "bot", "assigned", "recipient", "link")
 VARIABLES: Mapping[Occasion, tuple[str, ...]] = {
     Occasion.CONNECTED: (*_ALWAYS, "agent"),
     Occasion.MISSED: (*_ALWAYS, "reason"),
+    Occasion.OVERDUE: (*_ALWAYS, "minutes"),
 }
 
 
@@ -72,6 +73,7 @@ def variables(notice: Notice, discretion: Discretion) -> dict[str, Any]:
         ),
         "agent": _short(notice.answered_by),
         "reason": notice.reason,
+        "minutes": notice.waited_min,
     }
     return {name: found[name] for name in VARIABLES[notice.occasion]}
 

@@ -18,6 +18,8 @@ USUAL: Mapping[Occasion, str] = {
     "{% if link %} {{ link }}{% endif %}",
     Occasion.MISSED: "Missed live transfer ({{ reason }}){% if lead.all %}: {{ lead.all }}{% endif %}."
     " Please call them back ASAP{% if link %}: {{ link }}{% else %}.{% endif %}",
+    Occasion.OVERDUE: "Nobody has called back for {{ minutes }} min{% if lead.all %}: {{ lead.all }}{% endif %}."
+    " Please call them back, or see that somebody does{% if link %}: {{ link }}{% else %}.{% endif %}",
 }
 
 

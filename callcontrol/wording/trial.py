@@ -46,7 +46,6 @@ def notices(bot: Bot, assigned: Agent | None) -> Iterator[Notice]:
     for lead in leads():
         for occasion in Occasion:
             for recipient in Recipient:
-                connected = occasion is Occasion.CONNECTED
                 yield Notice(
                     occasion=occasion,
                     recipient=recipient,
@@ -55,8 +54,9 @@ def notices(bot: Bot, assigned: Agent | None) -> Iterator[Notice]:
                     bot=bot,
                     lead=lead,
                     assigned=assigned,
-                    answered_by=(lead.name or "Front desk") if connected else "",
-                    reason="" if connected else WHY[MissedBecause.NO_ANSWER],
+                    answered_by=lead.name or "Front desk",
+                    reason=WHY[MissedBecause.NO_ANSWER],
+                    waited_min=20,
                 )
 
 

@@ -1,7 +1,7 @@
 """The API as it runs: a real server on a real socket, the real switchboard and SQLite, a simulated switch."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ from callcontrol.core.model import (
 )
 from callcontrol.switchboard import Switchboard
 
+REPORT_SECRET = "report-" + "s" * 20
 FULL, READ = "full-" + "f" * 30, "read-" + "r" * 30
 
 
@@ -64,6 +65,7 @@ class Office:
     service: Service
     host: str
     port: int
+    outbox_woken: asyncio.Event
 
     async def asks(self, **more: object) -> httpx.Response:
         """The usual request, with what differs; a fresh call unless one is named."""
@@ -84,7 +86,10 @@ async def eventually(holds: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def running(folder: Path, *, keep_alive_s: float = 15.0) -> AsyncIterator[Office]:
+async def running(
+    folder: Path, *, keep_alive_s: float = 15.0, reporters: Mapping[str, object] | None = None
+) -> AsyncIterator[Office]:
+    woken = asyncio.Event()
     store = SqlStore(f"sqlite:///{folder / 'cc.db'}")
     await store.ensure_schema()
     await store.apply(DIRECTORY)
@@ -99,6 +104,9 @@ async def running(folder: Path, *, keep_alive_s: float = 15.0) -> AsyncIterator[
         lines=pbx.line,
         now=clock.now,
         keep_alive_s=keep_alive_s,
+        wake_outbox=woken.set,
+        reporters=reporters or {},
+        report_secrets=dict.fromkeys(reporters or {}, REPORT_SECRET),
     )
     tokens = [Token.of("bot", FULL), Token.of("board", READ, read_only=True)]
     stop = asyncio.Event()
@@ -111,7 +119,7 @@ async def running(folder: Path, *, keep_alive_s: float = 15.0) -> AsyncIterator[
             headers = {"Authorization": f"Bearer {FULL}"}
             async with httpx.AsyncClient(base_url=f"http://{host}:{port}", headers=headers) as http:
                 await eventually(lambda: switchboard.ready)
-                yield Office(http, pbx, store, switchboard, service, host, port)
+                yield Office(http, pbx, store, switchboard, service, host, port, woken)
             service.closing.set()
             stop.set()
             await serving

@@ -14,9 +14,10 @@ from callcontrol.core.escalation import (
     first_at,
     next_at,
     quiet_until,
-    text,
+    told,
 )
-from callcontrol.core.model import Agent, AgentId, Contact, Lead, LeadId
+from callcontrol.core.followup import Worded
+from callcontrol.core.model import Agent, AgentId, Bot, BotId, Contact, Lead, LeadId, TransferId
 
 NOW = datetime(2026, 6, 1, 15, tzinfo=UTC)
 BERLIN, DENVER, HONOLULU = (ZoneInfo(z) for z in ("Europe/Berlin", "America/Denver", "Pacific/Honolulu"))
@@ -114,16 +115,34 @@ def test_at_their_end_the_quiet_hours_are_over(at, zone, start, end):
         assert quiet_until(until, [zone], hours) is None
 
 
+def said(notice):
+    words = f"{notice.occasion} {notice.recipient} {notice.name}: {notice.lead.name}, {notice.waited_min} min"
+    return Worded(body=words, warning="worded otherwise" if notice.name == "Olga" else "")
+
+
+def follow(owner, assigned):
+    bot = Bot(id=BotId("sami"), name="Sami", owner=owner)
+    waited = timedelta(minutes=20, seconds=10)
+    return told(TransferId("t"), LENA, bot, assigned, waited=waited, word=said)
+
+
 def test_the_text_goes_to_the_owner_and_says_whom_to_call():
-    out = text(LENA, OLGA, agent("+4930123401"), timedelta(minutes=20))
-    assert out is not None
-    assert (out.recipient, out.to, out.agent_id) == ("owner", OLGA.phone, None)
-    assert "20 min: Lena, +4930123456, Portal" in out.body
+    found = follow(OLGA, agent("+4930123401"))
+    (text,) = found.texts
+    assert (text.recipient, text.to, text.agent_id) == ("owner", OLGA.phone, None)
+    assert text.body == "overdue owner Olga: Lena, 20 min"
+    assert found.warnings == ("worded otherwise",)
 
 
-def test_without_an_owner_it_goes_to_the_agent_and_without_both_to_nobody():
-    out = text(LENA, None, agent("+4930123401"), timedelta(minutes=5))
-    assert out is not None
-    assert (out.recipient, out.to, out.agent_id) == ("agent", "+4930123401", "alice")
-    assert text(LENA, None, agent(None), timedelta(minutes=5)) is None
-    assert text(LENA, None, None, timedelta(minutes=5)) is None
+def test_without_an_owner_it_goes_to_the_agent():
+    found = follow(None, agent("+4930123401"))
+    (text,) = found.texts
+    assert (text.recipient, text.to, text.agent_id) == ("agent", "+4930123401", "alice")
+    assert found.warnings == ()
+
+
+@pytest.mark.parametrize("assigned", [None, agent(None)])
+def test_where_there_is_nobody_to_tell_that_is_said(assigned):
+    found = follow(None, assigned)
+    assert found.texts == ()
+    assert found.warnings == ("nobody to text: no owner and no assigned agent with a number",)

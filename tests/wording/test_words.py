@@ -52,6 +52,18 @@ def test_a_missed_lead_is_said_with_all_that_is_needed_to_call_back():
     )
 
 
+def test_a_lead_that_nobody_calls_back_is_said_with_the_time_that_has_passed():
+    overdue = replace(MISSED, occasion=Occasion.OVERDUE, reason="", waited_min=20)
+    assert said(overdue).body == (
+        "Nobody has called back for 20 min: Lea Lead, +13035550142, lea@example.com, Zillow."
+        " Please call them back, or see that somebody does."
+    )
+    assert said(overdue, pii=Pii.LINK, link="https://x.example/{transfer}").body == (
+        "Nobody has called back for 20 min. Please call them back, or see that somebody does:"
+        " https://x.example/t-1"
+    )
+
+
 def test_a_lead_without_a_name_goes_by_number_and_one_without_either_is_a_lead():
     nameless = replace(LEAD, name="")
     assert "with +13035550142." in said(replace(CONNECTED, lead=nameless)).body

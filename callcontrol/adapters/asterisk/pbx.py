@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from callcontrol.adapters.asterisk import checks, originates
+from callcontrol.adapters.asterisk import checks, messages, originates
 from callcontrol.adapters.asterisk.causes import ANSWERED_ELSEWHERE, NORMAL_CLEARING
 from callcontrol.adapters.asterisk.channels import Channels
 from callcontrol.adapters.asterisk.dialstrings import dial_string
@@ -373,6 +373,9 @@ class AsteriskPbx:
             finally:
                 for call in self._ledger.others(rows):
                     self._report(call)
+
+    async def message(self, endpoint: Endpoint, body: str) -> None:
+        await messages.send(self._supervisor, self._settings, endpoint, body)
 
     # --- small things
 

@@ -98,6 +98,7 @@ class SimulatedPbx:
     )  # by address; an extension not in it is not in use
     lamps: dict[AgentId, AgentState] = field(default_factory=dict)
     told: dict[ChannelId, AgentState] = field(default_factory=dict)  # what phones that dialled a code heard
+    messages: list[tuple[str, str]] = field(default_factory=list)  # to which phone, and what
     channels: dict[ChannelId, Channel] = field(default_factory=dict)
     orders: list[Order] = field(default_factory=list)
     started: str = "first start"
@@ -287,6 +288,10 @@ class SimulatedPbx:
     async def follow(self, wanted: Callable[[str], bool]) -> None:
         self._wanted = wanted
         self._tell_calls()
+
+    async def message(self, endpoint: Endpoint, body: str) -> None:
+        self._need_link()
+        self.messages.append((endpoint.address, body))
 
     async def check(self, agents: Sequence[Agent]) -> Sequence[Finding]:
         return [Finding(subject="simulated switch", ok=True, detail="no calls leave this process")]

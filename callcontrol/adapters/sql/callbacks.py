@@ -181,28 +181,30 @@ def escalate(
     connection: Connection,
     memory: Memory,
     task: Task,
-    text: TextOut | None,
+    texts: Sequence[TextOut],
     *,
     now: datetime,
     rules: TaskRules,
 ) -> bool:
-    """The level is claimed and its text queued in one transaction: once, however many daemons there are."""
+    """The level is claimed and its texts queued in one transaction: once, however many daemons there are."""
     sent = task.escalations + 1
     next_at = escalation.next_at(sent, now, rules)
     claimed = connection.execute(_LEVEL, _level(task) | {"escalations": sent, "escalate_at": next_at})
     if claimed.rowcount == 0:
         return False
     tasks.tell(connection, memory, HookEvent.TASK_ESCALATED, task, at=now, key=f":{sent}", level=sent)
-    if text is not None:
-        told = NewMessage(
-            dedupe_key=f"task:{task.id}:escalated:{sent}",
+    told = [
+        NewMessage(
+            dedupe_key=f"task:{task.id}:escalated:{sent}:{text.recipient}",
             transfer_id=task.transfer_id,
             recipient=text.recipient,
             to=text.to,
             body=text.body,
             agent_id=text.agent_id,
         )
-        outbox.enqueue(connection, (told,), now)
+        for text in texts
+    ]
+    outbox.enqueue(connection, told, now)
     return True
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, select, update
 
 from callcontrol.adapters.sql import schema as s
 from callcontrol.core.model import TransferId
-from callcontrol.ports import Delivery, DeliveryReport, MessageKind, MessageStatus, Which
+from callcontrol.ports import Delivery, DeliveryReport, MessageKind, MessageState, MessageStatus, Which
 
 _STUCK = ("parked", "queued")
 _CHANGE = update(s.outbox).where(
@@ -96,7 +96,7 @@ def _status(row: Any) -> MessageStatus:
         recipient=row.recipient,
         to=row.to,
         body=row.body,
-        state=row.state,
+        state=MessageState(row.state),
         doubtful=row.doubtful,
         gateway=row.via or row.gateway or "",
         attempts=row.attempts,

@@ -284,9 +284,9 @@ class SqlStore:
     async def put_off(self, task: Task, until: datetime) -> None:
         await self._runner.write(callbacks.put_off, task, until)
 
-    async def escalate(self, task: Task, text: TextOut | None, now: datetime) -> bool:
+    async def escalate(self, task: Task, texts: Sequence[TextOut], now: datetime) -> bool:
         return await self._runner.write(
-            callbacks.escalate, self._memory, task, text, now=now, rules=self._task_rules
+            callbacks.escalate, self._memory, task, texts, now=now, rules=self._task_rules
         )
 
     async def claim_messages(

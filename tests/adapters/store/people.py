@@ -1,5 +1,6 @@
 """A small office, and the usual requests, legs and transitions."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -7,7 +8,7 @@ from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from callcontrol.adapters.sql import SqlStore
+from callcontrol.adapters.sql import SqlStore, outbox
 from callcontrol.core.availability import Lines
 from callcontrol.core.events import (
     AttemptResolved,
@@ -65,6 +66,7 @@ from callcontrol.ports import (
     Message,
     MessageStatus,
     NewLead,
+    NewMessage,
     Request,
     TransferRow,
     Transition,
@@ -322,3 +324,8 @@ async def claim(
 async def texts(store: SqlStore, transfer_id: str) -> tuple[MessageStatus, ...]:
     """Of a transfer, in their order."""
     return tuple(reversed(await store.messages(Which(transfer_id=TransferId(transfer_id)), 100)))
+
+
+async def enqueue(store: SqlStore, messages: Sequence[NewMessage], at: datetime = LATER) -> None:
+    """In a transaction of its own, as no caller of ours needs to."""
+    await store._runner.write(outbox.enqueue, messages, at)

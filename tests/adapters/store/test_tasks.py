@@ -207,7 +207,7 @@ async def test_a_task_escalates_once_a_level_with_two_daemons(office, other_stor
         (found,) = await office.overdue(now, 10)
         assert (found.lead.id, found.bot.id, found.assigned.id) == ("lea", "sami", "ann")
         told = await asyncio.gather(
-            *(store.escalate(found.task, TEXT, now) for store in (office, other_store, office))
+            *(store.escalate(found.task, (TEXT,), now) for store in (office, other_store, office))
         )
         assert sorted(told) == [False, False, True]
         assert (await office.overdue(now, 10)) == ()
@@ -224,7 +224,7 @@ async def test_an_escalation_is_put_off_unless_somebody_touched_the_task(office)
     assert await office.overdue(DUE + timedelta(minutes=59), 10) == ()
     (found,) = await office.overdue(DUE + timedelta(hours=1), 10)
     await office.claim_task(task, "bob", DUE)
-    assert not await office.escalate(found.task, TEXT, DUE + timedelta(hours=1))
+    assert not await office.escalate(found.task, (TEXT,), DUE + timedelta(hours=1))
 
 
 async def test_a_note_puts_the_escalation_off(office):
@@ -241,7 +241,7 @@ async def test_outside_systems_are_told_of_a_task_once_each(url, office):
     task = await made(store)
     (found,) = await store.overdue(DUE, 10)
     for _ in range(2):
-        await store.escalate(found.task, None, DUE)
+        await store.escalate(found.task, (), DUE)
     for _ in range(2):
         await store.claim_task(task, "ann", SOON)
     for _ in range(2):
