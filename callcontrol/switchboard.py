@@ -37,7 +37,7 @@ from callcontrol.ports import (
     TransferRow,
     UnknownError,
 )
-from callcontrol.turn import FirstTurn, settings_of
+from callcontrol.turn import FirstTurn
 
 log = structlog.get_logger(__name__)
 
@@ -138,35 +138,41 @@ class Switchboard:
             del self._opening[request.key]
 
     async def _open(self, request: Request) -> TransferRow:
-        locating = asyncio.create_task(self._ports.pbx.locate(request.channel))
-        locating.add_done_callback(lambda task: task.cancelled() or task.exception())
-        await asyncio.sleep(0)  # the switch is asked first: it takes longer than the database
         try:
+            call = await self._free_call(request.channel)
+        except (PortError, ChannelBusyError):
             found = await self._ports.store.prepare(request)
-            if isinstance(found, TransferRow):
-                await self._adopt(found)
-                return found
-            if not self.ready:
-                raise PortError("no link to the switch yet", retryable=True)
-            return await self._begin(request, await locating, settings_of(found))
-        finally:
-            locating.cancel()
+            if not isinstance(found, TransferRow):
+                raise
+        else:
+            found = await self._begin(request, call)
+        await self._adopt(found)
+        return found
 
-    async def _begin(self, request: Request, call: Call, settings: e.Settings) -> TransferRow:
+    async def _free_call(self, channel: str) -> Call:
+        if not self.ready:
+            raise PortError("no link to the switch yet", retryable=True)
+        call = await self._ports.pbx.locate(channel)
         if (busy := self._by_channel.get(call.lead)) is not None:
             raise ChannelBusyError(busy.id)
+        return call
+
+    async def _begin(self, request: Request, call: Call) -> TransferRow:
+        """The new transfer, or the one that the key belongs to already."""
         transfer_id = TransferId(str(uuid.uuid4()))
         conductor = self._new_conductor(transfer_id, call)
         self._ports.pbx.watch(transfer_id, call)
-        asked = e.TransferRequested(call=call, settings=settings)
-        first = FirstTurn(asked, self._ports.clock.now(), self._ports.pbx.line)
+        first = FirstTurn(call, self._ports.clock.now(), self._ports.pbx.line)
         try:
-            row = await self._ports.store.open(transfer_id, request, first.asked, first.now, first)
+            row = await self._ports.store.open(transfer_id, request, call, first.now, first)
         except BaseException as error:
             self._drop(conductor)
             if isinstance(error, PortError) and error.retryable:
                 self._spawn(self._look_again(transfer_id))
             raise
+        if row.id != transfer_id:
+            self._drop(conductor)
+            return row
         conductor.begin(row, first)
         self._start(conductor)
         await asyncio.sleep(0)  # the phones' orders leave before the answer is written

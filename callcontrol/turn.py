@@ -9,7 +9,7 @@ from callcontrol.core import events as e
 from callcontrol.core import routing, standing
 from callcontrol.core.availability import Lines
 from callcontrol.core.followup import follow_up
-from callcontrol.core.model import Bot, ChannelId, LegRecord, SoFar
+from callcontrol.core.model import Bot, Call, ChannelId, LegRecord, SoFar
 from callcontrol.core.transfer import Transfer
 from callcontrol.ports import Entry, FactsOf, TransferRow, Transition
 
@@ -78,8 +78,8 @@ class FirstTurn:
     the conductor then takes the last decision over.
     """
 
-    def __init__(self, asked: e.TransferRequested, now: datetime, lines: Lines) -> None:
-        self.asked = asked
+    def __init__(self, call: Call, now: datetime, lines: Lines) -> None:
+        self.call = call
         self.lines = lines
         self.now = now
         self.machine = Transfer()
@@ -89,7 +89,8 @@ class FirstTurn:
 
     def __call__(self, row: TransferRow, facts_of: FactsOf) -> Transition:
         self.machine, self.commands, self.entries = Transfer(), [], []
-        events = deque[e.Event]([self.asked])
+        asked = e.TransferRequested(call=self.call, settings=settings_of(row.bot))
+        events = deque[e.Event]([asked])
         while events:
             event = events.popleft()
             self.entries.append(Entry(seq=len(self.entries) + 1, at=self.now, event=event))

@@ -46,10 +46,15 @@ class Service:
     keep_alive_s: float = 15.0
 
 
-def _service(request: HttpRequest) -> Service:
+def service_of(request: HttpRequest) -> Service:
     service = request.app.state.service
     assert isinstance(service, Service)  # noqa: S101 - create_api put it there
     return service
+
+
+async def _service(request: HttpRequest) -> Service:
+    """FastAPI takes a plain function to a thread of its own."""
+    return service_of(request)
 
 
 Served = Annotated[Service, Depends(_service)]

@@ -17,6 +17,7 @@ from callcontrol.api.answers import (
     TransferList,
     TransferWithLegs,
 )
+from callcontrol.api.asking import AskingRoute
 from callcontrol.api.bodies import CancelBody, Key, TransferBody
 from callcontrol.api.problems import Refused
 from callcontrol.api.service import Served
@@ -29,11 +30,13 @@ Limit = Annotated[int, Query(ge=1, le=500, description="At most this many, the n
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}\Z")
 
 
-@router.post("/transfers", status_code=HTTPStatus.ACCEPTED)
+asking = APIRouter(route_class=AskingRoute)
+
+
+@asking.post("/transfers", status_code=HTTPStatus.ACCEPTED)
 async def request_transfer(
     body: TransferBody,
     service: Served,
-    response: Response,
     idempotency_key: Annotated[Key | None, Header(description="The same as the field `key`.")] = None,
 ) -> TransferAnswer:
     """Ring agents for the lead on this call. Answers at once; a repeat of the key answers the same."""
@@ -41,9 +44,10 @@ async def request_transfer(
         request = body.to_request(idempotency_key)
     except ValueError as error:
         raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from None
-    answer = TransferAnswer.of(await service.transfers.request(request))
-    response.headers["Location"] = answer.links.self
-    return answer
+    return TransferAnswer.of(await service.transfers.request(request))
+
+
+router.include_router(asking)
 
 
 @router.get("/transfers")

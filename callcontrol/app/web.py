@@ -22,6 +22,7 @@ class WebServer(uvicorn.Server):
                 access_log=False,
                 lifespan="off",
                 server_header=False,
+                proxy_headers=False,
                 timeout_graceful_shutdown=CLOSE_WITHIN_S,
                 h11_max_incomplete_event_size=32 * 1024,
             )

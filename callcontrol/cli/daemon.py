@@ -3,6 +3,8 @@
 import asyncio
 import sys
 
+import uvloop
+
 from callcontrol.app import configure_logs
 from callcontrol.app import serve as run_daemon
 from callcontrol.cli import output
@@ -22,4 +24,5 @@ def serve(config: ConfigOption) -> None:
         if not as_json:
             output.err.print(f"The API listens on http://{host}:{port} (its manual: /docs)")
 
-    asyncio.run(run_daemon(settings, on_listening=say_where))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run_daemon(settings, on_listening=say_where))

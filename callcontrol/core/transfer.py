@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import cast
 
 from callcontrol.core import events as e
@@ -196,7 +197,7 @@ class Transfer:
             return
         leg.state, leg.record = LegState.ANSWERED, replace(leg.record, answered_at=self._now)
         if leg.leaving is not None:
-            self._order_away(leg, _in_words(leg.leaving))  # picked up while being cancelled: say why
+            self._order_away(leg, leg.leaving)  # picked up while being cancelled: say why
         elif leg.record.leg.endpoint.accept_by is AcceptBy.ANSWER:
             self._accept(leg)
 
@@ -237,9 +238,7 @@ class Transfer:
         self._carry_on()
 
     def _mark_gone(self, leg: LiveLeg, fate: LegFate, cause: str) -> None:
-        fate = leg.record.fate or fate
-        leg.state = LegState.GONE
-        leg.record = replace(leg.record, ended_at=self._now, fate=fate, cause=cause)
+        leg.end(fate, cause, self._now)
 
     def _winner_gone(self) -> None:
         match self.state:
@@ -436,7 +435,8 @@ class Transfer:
                 yield _after(self._link_lost_at, limits.link_grace_s), self._link_given_up
             return
         for leg in self._alive():
-            yield from self._leg_deadlines(leg)
+            for at, why in leg.deadlines(limits):
+                yield at, partial(self._overdue, leg, why)
         if self.state is State.RINGING and self._more_at is not None:
             yield self._more_at, self._ask_whom
         if self.state is State.JOINING and self._since is not None:
@@ -445,32 +445,10 @@ class Transfer:
         if self.state is State.HANDING_OFF and self._since is not None:
             yield _after(self._since, limits.handoff_limit_s), self._connected
 
-    def _leg_deadlines(self, leg: LiveLeg) -> Iterator[tuple[datetime, Callable[[], None]]]:
-        limits, record = self._settings, leg.record
-        if leg.leaving_since is not None:
-            yield (
-                _after(leg.leaving_since, limits.hang_up_timeout_s),
-                lambda: self._let_go(leg, leg.fate(e.EndedBy.NORMAL), "the switch did not say"),
-            )
-            return
-        if leg.state in UNANSWERED:
-            yield (
-                _after(record.dialled_at, limits.ring_timeout_s),
-                lambda: self._expire(leg, e.Why.RING_TIMEOUT),
-            )
-        if leg.state is LegState.DIALLING and not record.leg.endpoint.external:
-            yield (
-                _after(record.dialled_at, limits.no_ringing_s),
-                lambda: self._expire(leg, e.Why.UNREACHABLE),
-            )
-        if leg.state is LegState.ANSWERED and record.answered_at is not None:
-            yield (
-                _after(record.answered_at, limits.accept_timeout_s),
-                lambda: self._expire(leg, e.Why.NO_CONSENT),
-            )
-
-    def _expire(self, leg: LiveLeg, why: e.Why) -> None:
-        if leg.leaving is None:
+    def _overdue(self, leg: LiveLeg, why: e.Why | None) -> None:
+        if why is None:
+            self._let_go(leg, leg.fate(e.EndedBy.NORMAL), "the switch did not say")
+        elif leg.leaving is None:
             self._order_away(leg, why)
 
     def _joining_overdue(self) -> None:
@@ -506,16 +484,7 @@ class Transfer:
 
     def _order_away(self, leg: LiveLeg, why: e.Why) -> None:
         """Hang the leg up. A repeat keeps the first reason for the record."""
-        answered = leg.state not in UNANSWERED
-        if leg.leaving is None:
-            leg.leaving = e.Why.TAKEN if answered and why is e.Why.ANSWERED_ELSEWHERE else why
-        leg.leaving_since = self._now
-        self._do(e.HangUp(channel=leg.id, why=_in_words(why) if answered else why, answered=answered))
-
-
-def _in_words(why: e.Why) -> e.Why:
-    """What to tell someone who picked up."""
-    return e.Why.TAKEN if why is e.Why.ANSWERED_ELSEWHERE else why
+        self._do(leg.send_away(why, self._now))
 
 
 def _after(at: datetime, seconds: float) -> datetime:

@@ -4,12 +4,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from callcontrol.core.events import AttemptResolved, TransferRequested
+from callcontrol.core.events import AttemptResolved
 from callcontrol.core.model import (
     Agent,
     AgentId,
     Bot,
     BotId,
+    Call,
     Candidate,
     Directory,
     Lead,
@@ -77,15 +78,15 @@ class Store(Protocol):
         self,
         transfer_id: TransferId,
         request: Request,
-        asked: TransferRequested,
+        call: Call,
         now: datetime,
-        first: First | None = None,
+        first: First,
     ) -> TransferRow:
-        """Store a new transfer with what `first` writes of it, or else with `asked` as its only entry.
+        """Store a new transfer with what `first` writes of it, or find the one that the key belongs to.
 
         `first` is called within the transaction, from any thread, and again where that is tried again.
-        Raises UnknownError, ChannelBusyError, and KeyReusedError where a concurrent request has
-        just used the key.
+        Raises UnknownError, ChannelBusyError, and KeyReusedError where the key came with another bot,
+        lead or channel.
         """
         ...
 

@@ -125,11 +125,16 @@ async def test_legs_left_over_from_a_finished_transfer_are_hung_up(tmp_path):
 
 
 class Late(SqlStore):
-    """Stores the transfer, and the answer comes too late."""
+    """Stores the transfer, and the first answer comes too late."""
+
+    answered = False
 
     async def open(self, *arguments, **more) -> TransferRow:
-        await super().open(*arguments, **more)
-        raise StoreError("no answer for 5 s", retryable=True)
+        row = await super().open(*arguments, **more)
+        if not self.answered:
+            self.answered = True
+            raise StoreError("no answer for 5 s", retryable=True)
+        return row
 
 
 @pytest.mark.parametrize("asked_again", [False, True])

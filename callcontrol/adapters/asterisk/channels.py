@@ -7,7 +7,7 @@ beginning of a unique id for the whole, and ours are all of one length.
 import re
 
 from callcontrol.adapters.asterisk.frames import Frame
-from callcontrol.adapters.asterisk.ledger import Ledger, Place
+from callcontrol.adapters.asterisk.ledger import Ledger
 from callcontrol.adapters.asterisk.link import Fields, RefusedError, Reply
 from callcontrol.adapters.asterisk.session import Supervisor
 from callcontrol.core.model import ChannelId
@@ -72,11 +72,10 @@ class Channels:
     async def is_bridged(self, lead: ChannelId) -> bool:
         """Known from events where it is; asked again where it is not: moving a lead can't be undone."""
         place = self._ledger.places.get(lead)
-        if place is None or not place.bridge:
-            row = await self.status(self.address(lead))
-            place = Place(row["Channel"], row.get("BridgeID", ""))
-            self._ledger.locate(lead, place)
-        return bool(place.bridge)
+        if place is not None and (place.bridge or place.alone):
+            return bool(place.bridge)
+        row = await self.status(self.address(lead))
+        return bool(row.get("BridgeID", ""))
 
     async def members(self, bridge: str) -> dict[ChannelId, str]:
         """The channels in a bridge, by unique id, with their names."""

@@ -1,6 +1,6 @@
 """What is known of the channels that matter: the legs rung, the calls watched. AMI frames in, reports out.
 
-No I/O here. Frames about any other channel are dropped at the first look.
+No I/O here.
 """
 
 import asyncio
@@ -10,12 +10,22 @@ from urllib.parse import unquote
 
 from callcontrol.adapters.asterisk.causes import NO_CHANNEL, cause_text, ended_by
 from callcontrol.adapters.asterisk.frames import Frame
+from callcontrol.adapters.asterisk.places import Places
 from callcontrol.core import events as e
 from callcontrol.core.model import Call, ChannelId, TransferId
 from callcontrol.ports import AgentAsked, AgentWish, HandoffDone, Report, TransferAsked
 
 EVENTS = (
-    *("Newstate", "DialEnd", "Hangup", "BridgeEnter", "BridgeLeave", "UserEvent", "OriginateResponse"),
+    *(
+        "Newstate",
+        "Rename",
+        "DialEnd",
+        "Hangup",
+        "BridgeEnter",
+        "BridgeLeave",
+        "UserEvent",
+        "OriginateResponse",
+    ),
     "DeviceStateChange",  # of phones, not channels: `lines` has them
 )
 MAX_REST_MIN = 480
@@ -31,19 +41,12 @@ _DOING = {
 
 
 @dataclass(slots=True)
-class Place:
-    """Where a channel is. Its name is what actions take: a unique id is matched by its beginning."""
-
-    name: str
-    bridge: str  # empty: in none
-
-
-@dataclass(slots=True)
 class LegTrack:
     id: ChannelId
     transfer_id: TransferId
     lead: ChannelId
     dialled: str = ""
+    told_lead: str = ""  # the lead's channel, as the leg was given it
     by_answering: bool = False  # to pick up is to accept
     up: bool = False
     forwarded: bool = False  # the phone answered 302, whatever cause its channel then ends with
@@ -65,17 +68,12 @@ class Ledger:
         self._address_of = address_of
         self.legs: dict[ChannelId, LegTrack] = {}
         self.calls: dict[TransferId, CallTrack] = {}
-        self.places: dict[ChannelId, Place] = {}
+        self.places = Places()
         self._party_of: dict[ChannelId, TransferId] = {}
         self._announcing: dict[ChannelId, tuple[TransferId, ChannelId]] = {}  # -> its transfer, the lead
         self._last_survey: dict[ChannelId, e.Alive] = {}
-        self._last_places: dict[ChannelId, Place] = {}
 
     # --- what to look at
-
-    def locate(self, channel: ChannelId, place: Place) -> None:
-        """Follow a channel that a transfer may soon be about."""
-        self.places[channel] = place
 
     def watch(self, transfer_id: TransferId, call: Call) -> bool:
         """False where it was watched already."""
@@ -85,14 +83,12 @@ class Ledger:
         for party in (call.lead, call.bot):
             if party is not None:
                 self._party_of[party] = transfer_id
-                self._place(party)
         return True
 
     def add_leg(self, leg: LegTrack) -> LegTrack:
         """Safe to repeat. What the last survey found of it is taken over."""
         if leg.id not in self.legs:
             self.legs[leg.id] = leg
-            self._place(leg.id)
             if (alive := self._last_survey.get(leg.id)) is not None:
                 self._seed(leg, alive)
         return self.legs[leg.id]
@@ -140,11 +136,6 @@ class Ledger:
     def drop(self, channel: ChannelId) -> None:
         self.legs.pop(channel, None)
         self._party_of.pop(channel, None)
-        self.places.pop(channel, None)
-
-    def _place(self, channel: ChannelId) -> None:
-        if channel not in self.places and (place := self._last_places.get(channel)) is not None:
-            self.places[channel] = place
 
     # --- a survey
 
@@ -153,14 +144,12 @@ class Ledger:
         members: dict[str, set[ChannelId]] = {}
         for row in rows:
             members.setdefault(row.get("BridgeId", ""), set()).add(ChannelId(row.get("Uniqueid", "")))
-        self._last_survey, self._last_places = {}, {}
+        self._last_survey = {}
         for row in rows:
             channel, bridge = ChannelId(row.get("Uniqueid", "")), row.get("BridgeId", "")
             mates = frozenset(members[bridge] - {channel}) if bridge else frozenset[ChannelId]()
             self._last_survey[channel] = e.Alive(doing=doing(row), bridged_with=mates)
-            self._last_places[channel] = Place(row.get("Channel", ""), bridge)
-        tracked = (*self.legs, *self._party_of)
-        self.places = {key: self._last_places[key] for key in tracked if key in self._last_places}
+        self.places.begin(rows)
         for channel, leg in list(self.legs.items()):
             if channel in self._last_survey:
                 self._seed(leg, self._last_survey[channel])
@@ -190,21 +179,19 @@ class Ledger:
             if leg is not None and frame.get("Forward"):
                 leg.forwarded = True
             return ()
-        place = self.places.get(channel)
-        if place is None:
-            leg = self.legs.get(channel)
-            if leg is None:
-                return ()
-            place = self.places[channel] = Place("", "")
-        place.name = frame.get("Channel", place.name)
         match event:
             case "Newstate":
+                self.places.seen(channel, frame.get("Channel", ""))
                 return self._newstate(frame, channel)
             case "BridgeEnter":
-                place.bridge = frame.get("BridgeUniqueid", "")
+                self.places.seen(channel, frame.get("Channel", ""))
+                self.places.entered(channel, frame.get("BridgeUniqueid", ""))
                 return self._meet(channel)
             case "BridgeLeave":
-                place.bridge = ""
+                self.places.seen(channel, frame.get("Channel", ""))
+                self.places.left(channel)
+            case "Rename":
+                self.places.seen(channel, frame.get("Newname", ""))
         return ()
 
     def _newstate(self, frame: Frame, channel: ChannelId) -> Iterator[Report]:
@@ -220,10 +207,12 @@ class Ledger:
     def _hangup(self, frame: Frame, channel: ChannelId) -> Iterator[Report]:
         cause = cause_text(frame.get("Cause", ""), frame.get("Cause-txt", ""))
         if (announced := self._announcing.pop(channel, None)) is not None:
+            self.places.gone(channel)
             yield HandoffDone(channel=announced[1])
             return
         leg, transfer_id = self.legs.get(channel), self._party_of.get(channel)
         self.drop(channel)
+        self.places.gone(channel)
         if leg is not None:
             yield e.LegEnded(channel=channel, by=_by(leg, frame.get("Cause", "")), cause=cause)
         elif transfer_id is not None and (call := self.calls.get(transfer_id)) is not None:
@@ -246,8 +235,7 @@ class Ledger:
                 yield e.Joined(channel=leg.id)
 
     def together(self, leg: LegTrack) -> bool:
-        here, there = self.places.get(leg.id), self.places.get(leg.lead)
-        return here is not None and there is not None and here.bridge == there.bridge != ""
+        return self.places.together(leg.id, leg.lead)
 
     def _mark_joined(self, leg: LegTrack) -> None:
         leg.joined = True
@@ -257,10 +245,10 @@ class Ledger:
     def _user_event(self, frame: Frame, channel: ChannelId) -> Iterator[Report]:
         name = frame.get("UserEvent", "")
         if name == "CallcontrolTransfer":
-            self.places[channel] = Place(frame.get("Channel", ""), "")
+            self.places.seen(channel, frame.get("Channel", "")).alone = True
             yield _asked(frame, channel)
         elif name == "CallcontrolAgent":
-            self.places[channel] = Place(frame.get("Channel", ""), "")
+            self.places.seen(channel, frame.get("Channel", ""))
             yield from self._agent_asked(frame, channel)
         elif name == "CallcontrolHandoffFinished":
             yield HandoffDone(channel=channel)

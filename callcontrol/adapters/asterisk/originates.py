@@ -14,13 +14,16 @@ CONTRACT = "1"  # of dialplan/README.md; an extension of callcontrol-contract
 
 _NUMBER = re.compile(r"\+?[0-9]{0,15}")
 _NAME_PUNCTUATION = frozenset(" .'-")
+_PLAIN = re.compile(r"[A-Za-z0-9_.:;/@+-]{1,150}")
 _ALERT_INFO = re.compile(r"[A-Za-z0-9<>:/.;=@_ -]{1,200}")
 
 Originate = dict[str, str | list[str]]
 
 
-def ring(order: RingOrder, settings: AsteriskSettings, far_end: str) -> Originate:
-    """`far_end` is the unique id of a Local channel's other half. Raises PortError."""
+def ring(order: RingOrder, settings: AsteriskSettings, *, far_end: str, lead: str) -> Originate:
+    """`far_end` is the unique id of a Local channel's other half, `lead` the lead's channel by name;
+    empty: the leg is told later. Raises PortError.
+    """
     leg = order.leg
     dial = dial_string(leg.endpoint, settings)
     variables = [
@@ -28,6 +31,8 @@ def ring(order: RingOrder, settings: AsteriskSettings, far_end: str) -> Originat
         f"CALLCONTROL_ACCEPT_S={math.ceil(order.accept_timeout_s)}",
         "FORWARD_CONTEXT=callcontrol-no-forward",
     ]
+    if lead:
+        variables.append(f"CALLCONTROL_LEAD={_id(lead)}")
     if settings.alert_info and is_pjsip(dial):
         if not _ALERT_INFO.fullmatch(settings.alert_info):
             raise PortError("alert_info has characters that no header may have", retryable=False)
@@ -98,8 +103,13 @@ def _caller_id(caller: CallerId, settings: AsteriskSettings, *, outside: bool) -
     return f'"{caller.name}" <{number}>'
 
 
+def tellable(lead: str) -> str:
+    """The name of a lead's channel as a leg may be given it from the start; empty where it may not."""
+    return lead if _PLAIN.fullmatch(lead) else ""
+
+
 def _id(text: str) -> str:
     """A comma would begin another variable."""
-    if not re.fullmatch(r"[A-Za-z0-9_.:;/@+-]{1,150}", text):
+    if not _PLAIN.fullmatch(text):
         raise PortError(f"{text!r} is no id", retryable=False)
     return text

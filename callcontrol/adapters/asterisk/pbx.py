@@ -18,7 +18,7 @@ from callcontrol.adapters.asterisk.channels import Channels
 from callcontrol.adapters.asterisk.dialstrings import dial_string
 from callcontrol.adapters.asterisk.frames import Frame
 from callcontrol.adapters.asterisk.lamps import Lamps
-from callcontrol.adapters.asterisk.ledger import CallTrack, Ledger, LegTrack, Place
+from callcontrol.adapters.asterisk.ledger import CallTrack, Ledger, LegTrack
 from callcontrol.adapters.asterisk.lines import Lines
 from callcontrol.adapters.asterisk.link import RefusedError, SilenceError
 from callcontrol.adapters.asterisk.session import Supervisor
@@ -46,6 +46,7 @@ HANGUP_WITHIN_S = 0.1  # of an OriginateResponse, which overtakes it in the swit
 RUNNING_WITHIN_S = 0.3  # from picked up to the first line of our dialplan
 CHANNEL_WITHIN_S = 2.0  # from an accepted Originate to its channel
 POLL_S = 0.05
+MARK_AFTER_S = 0.02
 HOLD_CONTEXTS = ("callcontrol-lead", "callcontrol-transfer", "callcontrol-bot-gone")
 MAX_FALLBACKS = 9  # extensions of callcontrol-fallback-leg
 MAX_STRINGS = 900  # characters of them all: they travel in one AMI field
@@ -147,31 +148,50 @@ class AsteriskPbx:
     # --- calls
 
     async def locate(self, channel: str) -> Call:
-        row = await self._channels.status(channel)
-        lead, bridge = ChannelId(row["Uniqueid"]), row.get("BridgeID", "")
-        self._ledger.locate(lead, Place(row["Channel"], bridge))
-        mates = await self._channels.members(bridge)
-        others = [mate for mate in mates if mate != lead]
+        """What events have told for certain is not asked."""
+        place = self._ledger.places.find(channel) if self.linked else None
+        others = [] if place is None else self._ledger.places.mates(place)
+        if place is not None and (place.alone or len(others) == 1):
+            lead = place.id
+        else:
+            lead, others = await self._look(channel)
         if len(others) > 1:
             raise PortError(
                 f"{len(others)} others share the lead's bridge: no telling the bot", retryable=False
             )
-        for bot in others:
-            self._ledger.locate(bot, Place(mates[bot], bridge))
         return Call(lead=lead, bot=others[0] if others else None, pbx_started=self._supervisor.pbx_started)
+
+    async def _look(self, channel: str) -> tuple[ChannelId, list[ChannelId]]:
+        """The lead, and who shares its bridge."""
+        row = await self._channels.status(channel)
+        lead = ChannelId(row["Uniqueid"])
+        mates = await self._channels.members(row.get("BridgeID", ""))
+        for mate, name in ({lead: row["Channel"]} | mates).items():
+            self._ledger.places.seen(mate, name)
+        return lead, [mate for mate in mates if mate != lead]
 
     def watch(self, transfer_id: TransferId, call: Call) -> None:
         if self._ledger.watch(transfer_id, call) and self.linked:
-            self._spawn(self._channels.set(call.lead, "CALLCONTROL_CONNECTED", ""))  # of an earlier transfer
-            self._spawn(self._channels.set(call.lead, "CALLCONTROL_TRANSFER", transfer_id))
+            self._spawn(self._mark(transfer_id, call.lead))
+
+    async def _mark(self, transfer_id: TransferId, lead: ChannelId) -> None:
+        """Tell the lead's dialplan of the transfer, should its bot die. The phones' orders leave first."""
+        await asyncio.sleep(MARK_AFTER_S)
+        if transfer_id in self._ledger.calls:
+            await self._channels.set(lead, "CALLCONTROL_CONNECTED", "")  # of an earlier transfer
+        if transfer_id in self._ledger.calls:
+            await self._channels.set(lead, "CALLCONTROL_TRANSFER", transfer_id)
 
     def watch_leg(self, transfer_id: TransferId, call: Call, leg: Leg) -> None:
         self._ledger.add_leg(LegTrack(leg.id, transfer_id, call.lead, by_answering=_by_answering(leg)))
 
     def forget(self, transfer_id: TransferId) -> None:
-        names = dict(self._ledger.places)
         call = self._ledger.forget(transfer_id)
-        if call is not None and self.linked and (place := names.get(call.call.lead)) is not None:
+        if (
+            call is not None
+            and self.linked
+            and (place := self._ledger.places.get(call.call.lead)) is not None
+        ):
             self._spawn(self._let_go(call, place.name))
 
     async def _let_go(self, call: CallTrack, lead: str) -> None:
@@ -187,12 +207,14 @@ class AsteriskPbx:
     # --- legs
 
     async def ring(self, order: RingOrder) -> None:
-        fields = originates.ring(order, self._settings, str(uuid.uuid4()))
+        lead = originates.tellable(self._channels.address(order.lead))
+        fields = originates.ring(order, self._settings, far_end=str(uuid.uuid4()), lead=lead)
         leg = LegTrack(
             order.leg.id,
             order.transfer_id,
             order.lead,
             dialled=str(fields["Channel"]),
+            told_lead=lead,
             by_answering=_by_answering(order.leg),
         )
         self._ledger.add_leg(leg)
@@ -249,8 +271,10 @@ class AsteriskPbx:
             return
         await _running(leg)
         if await self._channels.is_bridged(lead):
+            name = self._channels.address(lead)
+            known = leg is not None and leg.told_lead == name
             await asyncio.gather(
-                self._channels.set(channel, "CALLCONTROL_LEAD", self._channels.address(lead)),
+                *([] if known else [self._channels.set(channel, "CALLCONTROL_LEAD", name)]),
                 self._channels.redirect(channel, "callcontrol-leg", "join"),
             )
         else:

@@ -25,12 +25,13 @@ from callcontrol.adapters.sql.changes import Change
 from callcontrol.adapters.sql.migrate import SchemaStatus, status_of, upgrade_in
 from callcontrol.adapters.sql.own_tables import NOTHING, OwnDatabase, OwnTables, Site
 from callcontrol.adapters.sql.runner import Runner
-from callcontrol.core.events import AttemptResolved, TransferRequested
+from callcontrol.core.events import AttemptResolved
 from callcontrol.core.model import (
     Agent,
     AgentId,
     Bot,
     BotId,
+    Call,
     Candidate,
     Directory,
     Lead,
@@ -180,18 +181,18 @@ class SqlStore:
         self,
         transfer_id: TransferId,
         request: Request,
-        asked: TransferRequested,
+        call: Call,
         now: datetime,
-        first: First | None = None,
+        first: First,
     ) -> TransferRow:
-        site = await self._site(request.lead, toggles=first is not None)
+        site = await self._site(request.lead, toggles=True)
         with site.explained():
             return await self._runner.write_together(
                 transfers.open_transfer,
                 self._memory,
                 transfer_id=transfer_id,
                 request=request,
-                asked=asked,
+                call=call,
                 now=now,
                 first=first,
                 site=site,

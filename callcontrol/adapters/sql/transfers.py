@@ -14,7 +14,7 @@ from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.directory import STATE, Known, Memory, with_toggle
 from callcontrol.adapters.sql.facts import Facts
 from callcontrol.adapters.sql.own_tables import NOTHING, Site
-from callcontrol.core.events import AttemptResolved, TransferRequested
+from callcontrol.core.events import AttemptResolved
 from callcontrol.core.model import (
     AcceptBy,
     Agent,
@@ -47,7 +47,6 @@ from callcontrol.ports import (
     Request,
     StoreError,
     TransferRow,
-    Transition,
     UnknownError,
 )
 
@@ -101,12 +100,21 @@ def prepare(
     found = connection.execute(_PREPARE, {"sought": request.key, "wanted_lead": wanted}).one()
     known = memory.current(connection, found.version)
     if found.transfer_id is not None:
-        if found.transfer_fingerprint != fingerprint(request):
-            raise KeyReusedError
-        return _row(found, known)
+        return _same(found, known, request)
     if found.found_lead != wanted and site.lead is None:
         raise UnknownError("lead", str(wanted))
     return _bot(known, request.bot_id)
+
+
+def _of_key(connection: Connection, memory: Memory, request: Request) -> TransferRow:
+    found = connection.execute(_PREPARE, {"sought": request.key, "wanted_lead": None}).one()
+    return _same(found, memory.current(connection, found.version), request)
+
+
+def _same(found: Any, known: Known, request: Request) -> TransferRow:
+    if found.transfer_fingerprint != fingerprint(request):
+        raise KeyReusedError
+    return _row(found, known)
 
 
 def _opening(lead: Any) -> Select[Any]:
@@ -141,20 +149,17 @@ def open_transfer(
     *,
     transfer_id: TransferId,
     request: Request,
-    asked: TransferRequested,
+    call: Call,
     now: datetime,
-    first: First | None,
+    first: First,
     site: Site = NOTHING,
 ) -> TransferRow:
-    call = asked.call
     if site.lead is not None:
         leads.put(connection, site.lead)
     seen = _look(connection, request, call)
     known = memory.current(connection, seen.version)
-    if seen.of_key == transfer_id:  # a repeat, after an answer that did not arrive
-        return transfer(connection, memory, transfer_id)
     if seen.of_key is not None:
-        raise KeyReusedError
+        return _of_key(connection, memory, request)
     if seen.busy_with is not None:
         raise ChannelBusyError(TransferId(seen.busy_with))
     bot = _bot(known, request.bot_id)
@@ -186,14 +191,11 @@ def open_transfer(
     )
     if request.hold_id:
         standings.pass_on(connection, request.hold_id, transfer_id, now)
-    if first is None:
-        written = Transition(transfer_id=transfer_id, entries=(Entry(seq=1, at=now, event=asked),), legs=())
-    else:
-        facts = Facts(connection, site.toggles(memory.roster(connection)), bot, lead, now)
-        written = first(row, facts)
-        for step in {record.step for record in written.legs}:
-            legs = [record.leg for record in written.legs if record.step is step]
-            _claim(connection, row, legs, facts.pool_of(step), now)
+    facts = Facts(connection, site.toggles(memory.roster(connection)), bot, lead, now)
+    written = first(row, facts)
+    for step in {record.step for record in written.legs}:
+        legs = [record.leg for record in written.legs if record.step is step]
+        _claim(connection, row, legs, facts.pool_of(step), now)
     outcomes.record(connection, memory, written)
     return row
 

@@ -237,6 +237,7 @@ async def test_a_ring_order_says_this_and_nothing_else(asterisk: ScriptedAsteris
                 f"CALLCONTROL_TRANSFER={TRANSFER}",
                 "CALLCONTROL_ACCEPT_S=20",
                 "FORWARD_CONTEXT=callcontrol-no-forward",
+                f"CALLCONTROL_LEAD={LEAD}",
             ]
         ),
     }
@@ -332,4 +333,4 @@ async def test_events_about_channels_of_others_are_nobodys_business(
     await asterisk.say(frame("Event: UserEvent", "UserEvent: SomebodyElses", "Uniqueid: 9.9"))
     await asyncio.sleep(0.15)
     assert daemon.kinds() == [LinkUp]
-    assert daemon.pbx._ledger.places == {}
+    assert daemon.pbx._ledger.legs == {}

@@ -62,6 +62,7 @@ from callcontrol.core.routing import RoutingFacts
 from callcontrol.core.standing import Became, StandingChange
 from callcontrol.ports import (
     Entry,
+    FactsOf,
     Message,
     MessageStatus,
     NewLead,
@@ -201,7 +202,12 @@ async def opened(
 ) -> TransferRow:
     """A transfer on a channel of its own."""
     wanted = request(lead=lead, bot=bot, channel=f"SIP/{name}", key=f"key-of-{name}")
-    return await store.open(TransferId(name), wanted, asked(call_of(f"lead-of-{name}")), now)
+    return await store.open(TransferId(name), wanted, call_of(f"lead-of-{name}"), now, only_asked)
+
+
+def only_asked(row: TransferRow, _: FactsOf) -> Transition:
+    """A first turn that rings nobody yet."""
+    return Transition(transfer_id=row.id, entries=(entry(1, asked(row.call), at=row.requested_at),), legs=())
 
 
 async def facts(

@@ -27,7 +27,7 @@ async def test_an_unknown_bot_or_lead_is_named(office):
 
 async def test_a_transfer_is_stored_with_its_bot_lead_and_agent(office):
     wanted = p.request(key="k")
-    row = await office.open(TransferId("t1"), wanted, p.asked(), p.NOW)
+    row = await office.open(TransferId("t1"), wanted, p.CALL, p.NOW, p.only_asked)
     assert row == TransferRow(
         id=TransferId("t1"),
         key="k",
@@ -52,7 +52,7 @@ async def test_what_a_request_comes_to_at_once_is_stored_with_it(office, other_s
         entries = (p.entry(1, p.asked(), at=p.NOW), p.entry(2, LegRinging(channel=dialled.leg.id), at=p.NOW))
         return Transition(transfer_id=row.id, entries=entries, legs=(dialled,))
 
-    row = await office.open(TransferId("t1"), p.request(), p.asked(), p.NOW, first)
+    row = await office.open(TransferId("t1"), p.request(), p.CALL, p.NOW, first)
     ((seen_row, assigned, group),) = seen
     assert seen_row == row
     assert [c.agent for c in assigned.candidates] == [p.ANN]
@@ -67,13 +67,13 @@ async def test_a_request_whose_first_turn_fails_leaves_nothing(office):
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await office.open(TransferId("t1"), p.request(), p.asked(), p.NOW, first)
+        await office.open(TransferId("t1"), p.request(), p.CALL, p.NOW, first)
     assert tuple(await office.transfers(10)) == ()
 
 
 async def test_a_bot_may_have_no_leg_of_its_own(office):
     call = replace(p.CALL, bot=None)
-    await office.open(TransferId("t1"), p.request(), p.asked(call), p.NOW)
+    await office.open(TransferId("t1"), p.request(), call, p.NOW, p.only_asked)
     assert (await office.transfer(TransferId("t1"))).call == call
 
 
@@ -111,23 +111,31 @@ async def test_opening_may_be_repeated(office):
     assert len(await office.journal(row.id)) == 1
 
 
-async def test_of_fifty_opens_with_one_key_one_wins(office, other_store):
+async def test_of_fifty_opens_with_one_key_all_get_the_same_transfer(office, other_store):
     async def ask(n):
         return await (office, other_store)[n % 2].open(
-            TransferId(f"t{n}"), p.request(key="k"), p.asked(p.call_of(f"lead-{n}")), p.NOW
+            TransferId(f"t{n}"), p.request(key="k"), p.call_of(f"lead-{n}"), p.NOW, p.only_asked
         )
 
-    answers = await asyncio.gather(*(ask(n) for n in range(50)), return_exceptions=True)
-    won = [answer for answer in answers if isinstance(answer, TransferRow)]
-    assert len(won) == 1
-    assert sum(isinstance(answer, KeyReusedError) for answer in answers) == 49
-    assert tuple(await office.transfers(10)) == tuple(won)
-    assert await other_store.prepare(p.request(key="k")) == won[0]
+    answers = await asyncio.gather(*(ask(n) for n in range(50)))
+    assert tuple(await office.transfers(10)) == (answers[0],)
+    assert all(answer == answers[0] for answer in answers)
+    assert await other_store.prepare(p.request(key="k")) == answers[0]
+
+
+async def test_opening_with_a_key_used_for_something_else_is_refused(office):
+    await p.opened(office)
+    other = p.request(channel="SIP/other", key="key-of-t1")
+    with pytest.raises(KeyReusedError):
+        await office.open(TransferId("t2"), other, p.call_of("lead-of-t2"), p.NOW, p.only_asked)
+    assert len(await office.transfers(10)) == 1
 
 
 async def test_of_fifty_opens_on_one_channel_one_wins(office, other_store):
     async def ask(n):
-        return await (office, other_store)[n % 2].open(TransferId(f"t{n}"), p.request(), p.asked(), p.NOW)
+        return await (office, other_store)[n % 2].open(
+            TransferId(f"t{n}"), p.request(), p.CALL, p.NOW, p.only_asked
+        )
 
     answers = await asyncio.gather(*(ask(n) for n in range(50)), return_exceptions=True)
     (won,) = (answer for answer in answers if isinstance(answer, TransferRow))
@@ -137,11 +145,11 @@ async def test_of_fifty_opens_on_one_channel_one_wins(office, other_store):
 
 
 async def test_a_channel_is_free_again_when_its_transfer_is_closed(office):
-    await office.open(TransferId("t1"), p.request(), p.asked(), p.NOW)
+    await office.open(TransferId("t1"), p.request(), p.CALL, p.NOW, p.only_asked)
     with pytest.raises(ChannelBusyError):
-        await office.open(TransferId("t2"), p.request(), p.asked(), p.NOW)
+        await office.open(TransferId("t2"), p.request(), p.CALL, p.NOW, p.only_asked)
     await office.record(p.missed())
-    await office.open(TransferId("t2"), p.request(), p.asked(), p.NOW)
+    await office.open(TransferId("t2"), p.request(), p.CALL, p.NOW, p.only_asked)
 
 
 async def test_a_lead_given_inline_is_kept(office):

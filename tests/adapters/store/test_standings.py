@@ -20,7 +20,7 @@ from callcontrol.core.model import (
 )
 from callcontrol.core.standing import Became
 from callcontrol.ports import Transition, UnknownError
-from callcontrol.turn import FirstTurn, settings_of
+from callcontrol.turn import FirstTurn
 from tests.adapters.store import people as p
 
 OPEN = datetime(2026, 6, 1, 16, 0, tzinfo=UTC)  # ten in the morning in Denver, a Monday
@@ -104,12 +104,9 @@ async def test_a_claim_ends_with_its_time(house):
 
 async def test_a_first_turn_claims_in_the_transaction_that_opens(house, other_store):
     async def ask(name, store):
-        asked = replace(
-            p.asked(p.call_of(f"lead-of-{name}")), settings=settings_of(replace(p.SAMI, fallbacks=()))
-        )
-        request = p.request(lead=p.LUC.id, channel=name)
-        turn = FirstTurn(asked, OPEN, p.free_lines)
-        await store.open(TransferId(name), request, asked, OPEN, turn)
+        call = p.call_of(f"lead-of-{name}")
+        turn = FirstTurn(call, OPEN, p.free_lines)
+        await store.open(TransferId(name), p.request(lead=p.LUC.id, channel=name), call, OPEN, turn)
         return [leg.agent_id for leg in (record.leg for record in await store.legs(TransferId(name)))]
 
     assert await ask("t1", house) == ["a00"]
@@ -182,7 +179,7 @@ async def test_a_hold_passes_to_the_transfer_that_names_it(hotel):
     other = await opened(hotel, "other")
     assert await rings(hotel, other) == ["a02"]
     request = replace(p.request(lead=p.LUC.id, channel="x"), hold_id="h")
-    row = await hotel.open(TransferId("t1"), request, p.asked(p.call_of("x")), OPEN)
+    row = await hotel.open(TransferId("t1"), request, p.call_of("x"), OPEN, p.only_asked)
     assert (await p.standing(hotel, A0, OPEN)).claimed_by == "t1"
     assert await rings(hotel, row) == ["a00"]
     assert (await p.standing(hotel, A1, until)).claimed_by is None
@@ -204,7 +201,7 @@ async def test_a_hold_that_has_run_out_holds_nobody(hotel):
 async def test_nobody_takes_a_transfers_agents_by_naming_it_as_a_hold(hotel):
     await rings(hotel, await opened(hotel, "t1"))
     request = replace(p.request(lead=p.LUC.id, channel="x"), hold_id="t1")
-    await hotel.open(TransferId("t2"), request, p.asked(p.call_of("x")), OPEN)
+    await hotel.open(TransferId("t2"), request, p.call_of("x"), OPEN, p.only_asked)
     assert (await p.standing(hotel, A0, OPEN)).claimed_by == "t1"
 
 

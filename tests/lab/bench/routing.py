@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 
 from callcontrol.adapters.sql import SqlStore
-from callcontrol.core.events import CancelRequested, ResolveNextAttempt, Settings, TransferRequested
+from callcontrol.core.events import CancelRequested, ResolveNextAttempt, TransferRequested
 from callcontrol.core.model import (
     AcceptBy,
     Agent,
@@ -34,7 +34,6 @@ from callcontrol.core.model import (
     Directory,
     Endpoint,
     EndpointKind,
-    HandoffStyle,
     LineState,
     Missed,
     MissedBecause,
@@ -50,9 +49,8 @@ from callcontrol.core.model import (
     TransferId,
     Window,
 )
-from callcontrol.core.routing import plan
-from callcontrol.ports import Entry, NewLead, Request, TransferRow, Transition
-from callcontrol.turn import decide
+from callcontrol.ports import Entry, FactsOf, NewLead, Request, TransferRow, Transition
+from callcontrol.turn import decide, settings_of
 from tests.adapters.store.server import Server, running
 from tests.lab.bench.report import Sheet, Verdict, ms, quantile
 
@@ -241,17 +239,8 @@ class Measured:
         area = f"area-{fitting}" if kind == "rule" else "none"
         lead = NewLead(name=name, phone=f"+19{self.opened:09}", fields={"area": area})
         call = Call(lead=ChannelId(f"lead-of-{name}"), bot=None, pbx_started="now")
-        settings = Settings(
-            plan=plan(BOT),
-            handoff=HandoffStyle.INTRODUCE,
-            ring_timeout_s=35,
-            accept_timeout_s=20,
-            handoff_limit_s=60,
-        )
         request = Request(bot_id=BOT.id, lead=lead, channel=call.lead, summary="", key=name)
-        return await self.store.open(
-            TransferId(name), request, TransferRequested(call=call, settings=settings), NOW
-        )
+        return await self.store.open(TransferId(name), request, call, NOW, _only_asked)
 
     async def _resolve(self, rows: Sequence[TransferRow]) -> list[float]:
         """All at once. Whom they got is then given back."""
@@ -268,6 +257,12 @@ class Measured:
         begun = time.perf_counter()
         await self.store.resolve(row, choose, NOW)
         return time.perf_counter() - begun
+
+
+def _only_asked(row: TransferRow, _: FactsOf) -> Transition:
+    """A first turn that rings nobody: whom to ring is what is measured, and comes later."""
+    asked = TransferRequested(call=row.call, settings=settings_of(row.bot))
+    return Transition(transfer_id=row.id, entries=(Entry(seq=1, at=NOW, event=asked),), legs=())
 
 
 def _given_up(row: TransferRow) -> Transition:
