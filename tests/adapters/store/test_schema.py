@@ -19,7 +19,7 @@ from callcontrol.adapters.sql import (
 from callcontrol.adapters.sql.engine import make_engine
 from callcontrol.adapters.sql.migrate import VERSION_TABLE
 from callcontrol.adapters.sql.schema import agent_standing, metadata
-from callcontrol.core.model import All, Pool, PoolId, Rule, StrikePolicy
+from callcontrol.core.model import All, OutcomeActions, Pool, PoolId, Rule, StrikePolicy
 from callcontrol.ports import StoreError
 from tests.adapters.store import people as p
 
@@ -150,6 +150,26 @@ async def test_an_older_schema_is_refused_by_the_daemon_and_upgraded_with_all_th
     assert tuple(await store.apply(exported)) == ()
     await store.apply(p.DIRECTORY)
     assert await p.rings(store, await p.opened(store), now=p.NOW) == ["cyd"]  # Ann has switched herself off
+    await store.close()
+
+
+async def test_bots_and_cadences_of_an_older_schema_keep_all_that_they_were(empty_url):
+    at_0001(empty_url)
+    run(
+        empty_url,
+        "INSERT INTO bot VALUES ('sami', 1, 'Sami', 'group', 35, 20, 'introduce', 60, 'Bye.', false, '', NULL, NULL,"
+        " true, true, false, false, false, false, true, true, NULL)",
+        "INSERT INTO lead VALUES ('lea', 'Lea', '+15550142', '', '', 'ann', '{}')",
+        "INSERT INTO cadence_enrolment (id, lead_id, name, state, why) VALUES (1, 'lea', 'old', 'pending', '')",
+        "INSERT INTO cadence_step (enrolment_id, position, lead_id, name, state, why)"
+        " VALUES (1, 1, 'lea', 'mail', 'done', ''), (1, 2, 'lea', 'call', 'pending', '')",
+    )
+    upgrade(empty_url)
+    store = SqlStore(empty_url)
+    (bot,) = await store.bots()
+    assert bot.on_connected == OutcomeActions(notify_owner=False)
+    assert bot.on_missed == OutcomeActions(cancel_cadence=False, notify_agent=False, create_task=True)
+    assert [step.name for step in await store.claim_steps("w", 10, p.NOW, 60)] == ["call"]
     await store.close()
 
 
