@@ -49,10 +49,10 @@ def record(connection: Connection, memory: Memory, transition: Transition) -> No
             _check_same(connection, transfer_id, transition.outcome)
         return
     journal.put_legs(connection, transfer_id, transition.legs)
+    hooks.emit(connection, memory, *transition.hooks)
     if transition.outcome is not None:
         follow_up = transition.follow_up or FollowUp()
         _finish(connection, memory, transfer_id, transition.outcome, follow_up=follow_up, at=at)
-    hooks.emit(connection, memory, *transition.hooks)
     if any(change.became is not Became.RUNG for change in transition.standings):
         _leave_agents(connection, memory, transition)
     if transition.closed:

@@ -10,6 +10,7 @@ from callcontrol.adapters.sql import (
     SchemaState,
     SchemaStatus,
     SqlStore,
+    cadence,
     migrate,
     outbox,
     standings,
@@ -246,6 +247,8 @@ async def test_sqlite_keeps_what_it_accepted(tmp_path):
         (outbox._READY, "ix_outbox_due"),
         (outbox._READY, "ix_outbox_unsent"),
         (outbox._LEFT, "ix_outbox_leased"),
+        (cadence._DUE, "ix_cadence_step_due"),
+        (cadence._LOCK_STEPS, "ix_cadence_step_open"),
     ],
     ids=[
         "whom a transfer has",
@@ -253,11 +256,14 @@ async def test_sqlite_keeps_what_it_accepted(tmp_path):
         "what is due",
         "what is unsent in a queue",
         "what was left",
+        "steps that are due",
+        "what is planned for a lead",
     ],
 )
 def test_the_partial_indexes_are_used(migrated_file, statement, index):
     engine = make_engine(f"sqlite:///{migrated_file}", 1)
     values = {"now": p.NOW, "at_most": 1, "transfer": "t1", "winner": "ann", "lane": "one", "holding": [1]}
+    values |= {"lead": "lea"}
     with engine.connect() as connection:
         with_values = statement.params(
             **{name: values[name] for name in statement.compile().params if name in values}
