@@ -177,7 +177,7 @@ async def test_a_daemon_tells_the_crm_what_happens_signed_and_in_order(site, crm
     assert await daemon.ends(2) == 0
     seen: set = set()
     told = [json.loads(one.body) for one in crm.asked if verify(secret, one.headers, one.body, seen)]
-    assert [one["type"] for one in told] == [
+    assert [one["type"] for one in told if not one["type"].startswith("task.")] == [
         "transfer.requested",
         "transfer.ringing",
         "transfer.missed",
