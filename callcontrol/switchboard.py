@@ -14,6 +14,7 @@ from callcontrol.conductor import Conductor, Ports, replayed
 from callcontrol.console import Console
 from callcontrol.core import cleaning
 from callcontrol.core import events as e
+from callcontrol.core.callback import CallAnswered, CallBegan, CallEnded, CallReport
 from callcontrol.core.followup import Word
 from callcontrol.core.model import AgentId, BotId, Call, ChannelId, LeadId, TransferId
 from callcontrol.core.transfer import UNDECIDED, State
@@ -62,14 +63,17 @@ class Switchboard:
         clock: Clock,
         word: Word | None = None,
         on_outcome: Callable[[], None] = lambda: None,
+        on_call: Callable[[CallReport | LinkUp], None] = lambda _: None,
     ) -> None:
         """`word` gives texts their words; the usual ones where there is none.
 
-        `on_outcome` is called when an outcome, and so perhaps a text, has been stored.
+        `on_outcome` is called when an outcome, and so perhaps a text, has been stored; `on_call` with
+        what the switch reports of others' calls, and when it can be asked again.
         """
         self._ports = Ports(
             pbx=pbx, store=store, speech=speech, clock=clock, word=word or Wording(), on_outcome=on_outcome
         )
+        self._on_call = on_call
         self._console = Console(self._ports)
         self._conductors: dict[TransferId, Conductor] = {}
         self._by_channel: dict[ChannelId, Conductor] = {}
@@ -260,6 +264,7 @@ class Switchboard:
                 self._linked = True
                 self._console.show_all()
                 self._restored(survey)
+                self._on_call(report)
             case LinkDown():
                 self._linked = False
                 for conductor in self._conductors.values():
@@ -270,6 +275,8 @@ class Switchboard:
                 self._post(channel, e.HandoffFinished())
             case AgentAsked():
                 self._spawn(self._console.asked(report))
+            case CallBegan() | CallAnswered() | CallEnded():
+                self._on_call(report)
             case _:
                 self._post(report.channel, report)
 

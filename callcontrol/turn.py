@@ -56,14 +56,12 @@ def transition(
     warnings: tuple[str, ...] = ()
     what_follows = None
     if finish is not None:
-        now = entries[-1].at
         what_follows = follow_up(
             finish.outcome,
             transfer_id=row.id,
             lead=row.lead,
             bot=row.bot,
             assigned=row.assigned,
-            now=now,
             word=word,
         )
         warnings = what_follows.warnings

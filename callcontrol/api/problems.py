@@ -15,6 +15,7 @@ from callcontrol.ports import (
     ClaimLostError,
     KeyReusedError,
     PortError,
+    TaskRefusedError,
     UnknownError,
 )
 
@@ -44,6 +45,7 @@ def install(app: FastAPI) -> None:
         ChannelBusyError,
         ClaimLostError,
         KeyReusedError,
+        TaskRefusedError,
         PortError,
         RequestValidationError,
         HTTPException,
@@ -67,6 +69,8 @@ async def _answer(_: Request, error: Exception) -> JSONResponse:
         case KeyReusedError():
             detail = str(error) or "the idempotency key was used for another request"
             return problem(HTTPStatus.CONFLICT, detail)
+        case TaskRefusedError():
+            return problem(HTTPStatus.CONFLICT, str(error))
         case PortError(retryable=True):
             headers = {"Retry-After": str(RETRY_AFTER_S)}
             return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers)

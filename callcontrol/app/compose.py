@@ -15,7 +15,9 @@ from callcontrol.adapters.webhook import WebhookGateway
 from callcontrol.app import gateways
 from callcontrol.app.clock import SystemClock
 from callcontrol.config import Asterisk, Config, ConfigError, PbxKind, Problem
+from callcontrol.core.escalation import QuietHours, TaskRules
 from callcontrol.core.rules import Matcher
+from callcontrol.numbers import NumberPlan
 from callcontrol.outbox import Lane, Limits, Routes
 from callcontrol.ports import Clock, Pbx, Speech, Subscription
 
@@ -34,7 +36,9 @@ def store(config: Config) -> SqlStore:
     make_folders(config)
     given = config.own_tables
     if given is None:
-        return SqlStore(config.database_url, subscriptions=subscriptions(config))
+        return SqlStore(
+            config.database_url, subscriptions=subscriptions(config), task_rules=task_rules(config)
+        )
     own = OwnTables(
         url=given.url.get_secret_value(),
         lead=given.lead or "",
@@ -42,10 +46,31 @@ def store(config: Config) -> SqlStore:
         agents=given.agents or "",
     )
     try:
-        return SqlStore(config.database_url, own=own, subscriptions=subscriptions(config))
+        return SqlStore(
+            config.database_url,
+            own=own,
+            subscriptions=subscriptions(config),
+            task_rules=task_rules(config),
+        )
     except ValueError as error:
         problem = Problem(file="the configuration", line=None, key="own_tables", what=str(error))
         raise ConfigError([problem]) from None
+
+
+def task_rules(config: Config) -> TaskRules:
+    given = config.tasks
+    start, end = given.quiet_hours
+    return TaskRules(
+        due_s=given.due_minutes * 60,
+        again_s=given.escalation.again_minutes * 60,
+        at_most=given.escalation.at_most,
+        quiet=QuietHours(start_min=start, end_min=end),
+        shortest_talk_s=given.shortest_talk_s,
+    )
+
+
+def number_plan(config: Config) -> NumberPlan:
+    return NumberPlan(region=config.tasks.region, trunk_prefixes=config.tasks.trunk_prefixes)
 
 
 def subscriptions(config: Config) -> tuple[Subscription, ...]:

@@ -19,6 +19,7 @@ from callcontrol.cli import (
     pools,
     rules,
     schedules,
+    tasks,
     texts,
     transfers,
 )
@@ -56,13 +57,13 @@ for command in (
     transfers.transfer,
     transfers.transfers,
     transfers.show,
-    transfers.tasks,
 ):
     app.command()(command)
 app.add_typer(database.app, name="db")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(rules.app, name="rules")
 app.add_typer(schedules.app, name="schedule")
+app.add_typer(tasks.app, name="tasks")
 app.add_typer(cadence.app, name="cadence")
 app.add_typer(texts.app, name="texts")
 

@@ -5,6 +5,7 @@ what callcontrol writes: that goes below `state_directory`.
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
 from sqlalchemy.engine import make_url
@@ -14,7 +15,22 @@ from callcontrol.config.document import read
 from callcontrol.config.gateways import Sms
 from callcontrol.config.schema import Model, surroundings, validate
 from callcontrol.config.texts import Texts
-from callcontrol.config.values import Command, DialTemplate, FilePath, Number, Port, Query, Seconds, Text
+from callcontrol.config.values import (
+    Command,
+    DialTemplate,
+    FilePath,
+    Minutes,
+    Number,
+    Pause,
+    Port,
+    Prefixes,
+    Query,
+    Region,
+    Seconds,
+    Span,
+    Text,
+    Zone,
+)
 from callcontrol.config.webhooks import Webhook
 
 _TOKEN_LENGTH = 24
@@ -159,6 +175,25 @@ class Speech(Model):
         return self
 
 
+class Escalation(Model):
+    """Texts to the owner about a task that nobody touches."""
+
+    again_minutes: Minutes = 15
+    at_most: Annotated[int, Field(ge=0, le=20)] = 3
+
+
+class Tasks(Model):
+    """Call backs: when they are due, what counts as one, and when the owner is told."""
+
+    due_minutes: Minutes = 5
+    shortest_talk_s: Pause = 0.0
+    escalation: Escalation = Escalation()
+    quiet_hours: Span = (21 * 60, 8 * 60)
+    zone: Zone = ZoneInfo("UTC")  # of leads whose number tells none
+    region: Region | None = None
+    trunk_prefixes: Prefixes = ("9", "0")
+
+
 class LogLevel(StrEnum):
     DEBUG = "debug"
     INFO = "info"
@@ -187,6 +222,7 @@ class Config(Model):
     api: Api
     sms: Sms = Sms()
     speech: Speech | None = None
+    tasks: Tasks = Tasks()
     texts: Texts = Texts()
     webhooks: tuple[Webhook, ...] = ()
     logging: Logging = Logging()

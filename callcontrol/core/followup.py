@@ -6,7 +6,6 @@ decided here; its words are made by a `Word`.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from enum import StrEnum
 
 from callcontrol.core.model import (
@@ -21,8 +20,6 @@ from callcontrol.core.model import (
     OutcomeActions,
     TransferId,
 )
-
-CALL_BACK_WITHIN = timedelta(minutes=5)
 
 
 class Occasion(StrEnum):
@@ -85,7 +82,6 @@ class NewTask:
     title: str
     reason: str
     owner_agent_id: AgentId | None
-    due_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,7 +101,6 @@ def follow_up(
     lead: Lead,
     bot: Bot,
     assigned: Agent | None,
-    now: datetime,
     word: Word,
 ) -> FollowUp:
     missed = isinstance(outcome, Missed)
@@ -144,7 +139,7 @@ def follow_up(
     return FollowUp(
         texts=tuple(texts.values()),
         to_pool=to_pool.body,
-        task=_task(outcome, lead, now) if actions.create_task else None,
+        task=_task(outcome, lead) if actions.create_task else None,
         cancel_cadence=actions.cancel_cadence,
         webhook=actions.webhook,
         warnings=tuple(dict.fromkeys(warnings)),
@@ -189,11 +184,10 @@ WHY = {
 }
 
 
-def _task(outcome: Outcome, lead: Lead, now: datetime) -> NewTask:
+def _task(outcome: Outcome, lead: Lead) -> NewTask:
     reason = f"Missed live transfer: {WHY[outcome.because]}." if isinstance(outcome, Missed) else "Connected."
     return NewTask(
         title=f"Call back {lead.name or lead.phone}",
         reason=reason,
         owner_agent_id=lead.assigned_agent_id,
-        due_at=now + CALL_BACK_WITHIN,
     )

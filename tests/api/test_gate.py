@@ -23,6 +23,10 @@ ROUTES = [
     ("GET", "/v1/explain"),
     ("GET", "/v1/reachable"),
     ("GET", "/v1/tasks"),
+    ("GET", "/v1/tasks/7"),
+    ("POST", "/v1/tasks/7/claim"),
+    ("POST", "/v1/tasks/7/note"),
+    ("POST", "/v1/tasks/7/done"),
     ("GET", "/v1/outbox"),
     ("POST", "/v1/outbox/7/retry"),
     ("POST", "/v1/outbox/7/discard"),
@@ -34,7 +38,14 @@ ROUTES = [
     ("POST", "/v1/cadence/claims/c/complete"),
     ("POST", "/v1/cadence/claims/c/release"),
 ]
-NAMED = {"transfer_id": "x", "agent_id": "alice", "lead_id": "l", "claim": "c", "message_id": "7"}
+NAMED = {
+    "transfer_id": "x",
+    "agent_id": "alice",
+    "lead_id": "l",
+    "claim": "c",
+    "message_id": "7",
+    "task_id": "7",
+}
 WITH_SECRETS_OF_THEIR_OWN = "/v1/delivery-reports/"
 
 

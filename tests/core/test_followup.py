@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 
 from callcontrol.core.followup import Occasion, Recipient, Worded, follow_up
 from callcontrol.core.model import (
@@ -24,7 +24,6 @@ from callcontrol.core.model import (
     TransferId,
 )
 
-NOW = datetime(2026, 6, 1, 15, tzinfo=UTC)
 LEAD = Lead(
     id=LeadId("l"),
     name="Lea Lead",
@@ -59,9 +58,7 @@ def plain(notice):
 
 
 def after(outcome, *, lead=LEAD, bot=BOT, assigned=ALICE, word=plain):
-    return follow_up(
-        outcome, transfer_id=TransferId("t"), lead=lead, bot=bot, assigned=assigned, now=NOW, word=word
-    )
+    return follow_up(outcome, transfer_id=TransferId("t"), lead=lead, bot=bot, assigned=assigned, word=word)
 
 
 def missed_by(**actions):
@@ -129,7 +126,6 @@ def test_a_missed_lead_becomes_a_task_of_the_assigned_agent():
     task = after(MISSED).task
     assert task.title == "Call back Lea Lead"
     assert task.owner_agent_id == "alice"
-    assert task.due_at == NOW + timedelta(minutes=5)
     assert task.reason == "Missed live transfer: nobody answered."
 
 

@@ -6,17 +6,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Text, bindparam, exists, or_, select, update
 
-from callcontrol.adapters.sql import cadence, hooks, journal, leads, outbox, standings
+from callcontrol.adapters.sql import cadence, hooks, journal, leads, outbox, standings, tasks
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.directory import Memory
 from callcontrol.adapters.sql.facts import Facts
-from callcontrol.adapters.sql.statements import insert_once
-from callcontrol.core.followup import FollowUp, NewTask, Recipient, TextOut
-from callcontrol.core.model import Connected, Missed, Outcome, Step, StepKind, TransferId
+from callcontrol.core.escalation import TaskRules
+from callcontrol.core.followup import FollowUp, Recipient, TextOut
+from callcontrol.core.model import Connected, LeadId, Missed, Outcome, Step, StepKind, TransferId
 from callcontrol.core.standing import Became
 from callcontrol.ports import NewMessage, StoreError, Transition
 
-CALL_BACK = "call_back"
 MOST_OF_A_POOL = 50  # texts at once; more of them would be spam
 
 _FINISH = (
@@ -40,7 +39,7 @@ _OUTCOME = select(
 _CLOSE = update(s.transfer).where(s.transfer.c.id == bindparam("transfer"), s.transfer.c.closed_at.is_(None))
 
 
-def record(connection: Connection, memory: Memory, transition: Transition) -> None:
+def record(connection: Connection, memory: Memory, transition: Transition, rules: TaskRules) -> None:
     transfer_id = transition.transfer_id
     at = transition.entries[-1].at if transition.entries else datetime.now(UTC)
     if not journal.append(connection, transfer_id, transition.entries):
@@ -52,7 +51,9 @@ def record(connection: Connection, memory: Memory, transition: Transition) -> No
     hooks.emit(connection, memory, *transition.hooks)
     if transition.outcome is not None:
         follow_up = transition.follow_up or FollowUp()
-        _finish(connection, memory, transfer_id, transition.outcome, follow_up=follow_up, at=at)
+        lead_id = _finish(connection, memory, transfer_id, transition.outcome, follow_up=follow_up, at=at)
+        if lead_id is not None:
+            tasks.after(connection, memory, transition, lead_id, at=at, rules=rules)
     if any(change.became is not Became.RUNG for change in transition.standings):
         _leave_agents(connection, memory, transition)
     if transition.closed:
@@ -87,7 +88,8 @@ def _finish(
     *,
     follow_up: FollowUp,
     at: datetime,
-) -> None:
+) -> LeadId | None:
+    """Whose outcome it is; none where it had been written before."""
     columns = _columns(outcome)
     finished = connection.execute(
         _FINISH,
@@ -95,7 +97,7 @@ def _finish(
     ).one_or_none()
     if finished is None:
         _check_same(connection, transfer_id, outcome)
-        return
+        return None
     lead_id = finished.lead_id
     texts = list(follow_up.texts)
     if follow_up.to_pool:
@@ -105,12 +107,10 @@ def _finish(
             facts = Facts(connection, memory.roster(connection), bot, lead, at)
             texts += _to_pool(facts, follow_up)
     outbox.enqueue(connection, [_message(transfer_id, columns["outcome"], text) for text in texts], at)
-    if follow_up.task is not None:
-        row = _task(transfer_id, lead_id, follow_up.task, at)
-        connection.execute(insert_once(connection.dialect.name, s.task), row)
     if follow_up.cancel_cadence:
         why = f"{columns['outcome']}: {columns['outcome_reason']}"
         cadence.cancel(connection, memory, lead_id, by=transfer_id, why=why, at=at, transfer_id=transfer_id)
+    return LeadId(lead_id)
 
 
 def _to_pool(facts: Facts, follow_up: FollowUp) -> Iterator[TextOut]:
@@ -168,17 +168,3 @@ def _columns(outcome: Outcome) -> dict[str, Any]:
                 "outcome_leg_id": None,
                 "outcome_follow_up": follow_up,
             }
-
-
-def _task(transfer_id: TransferId, lead_id: str, task: NewTask, at: datetime) -> dict[str, Any]:
-    return {
-        "transfer_id": transfer_id,
-        "kind": CALL_BACK,
-        "lead_id": lead_id,
-        "title": task.title,
-        "reason": task.reason,
-        "owner_agent_id": task.owner_agent_id,
-        "created_at": at,
-        "due_at": task.due_at,
-        "state": "open",
-    }

@@ -376,6 +376,48 @@ task = Table(
     Column("owner_agent_id", Text),
     Column("created_at", Instant, nullable=False, index=True),
     Column("due_at", Instant, nullable=False),
-    Column("state", Text, nullable=False),  # open
+    Column("state", Text, nullable=False),  # open, claimed, done
+    Column("owner_pool_id", Text),  # neither agent nor pool: the bot's owner
+    Column("claimed_by", Text),
+    Column("claimed_at", Instant),
+    Column("done_at", Instant),
+    Column("done_by", Text, nullable=False, server_default=text("''")),
+    Column("done_how", Text),  # call_back, lead_called, transfer, by_hand
+    Column("done_words", Text, nullable=False, server_default=text("''")),
+    Column("escalations", Integer, nullable=False, server_default=text("0")),  # texts sent
+    Column("escalate_at", Instant),  # the next one, while the task is open
+    Column("first_attempt_s", Float),  # from created_at, which is the miss, to the first call to the lead
+    Column("first_answered_s", Float),  # likewise to the first talk, whoever called
+    Column("talk_s", Float),  # of the call that closed it
     UniqueConstraint("transfer_id", "kind"),
+    _partial("ix_task_waiting", "lead_id", where="state IN ('open', 'claimed')"),
+    _partial("ix_task_escalate", "escalate_at", where="state = 'open'"),
+)
+
+task_note = Table(
+    "task_note",
+    metadata,
+    Column("id", _SERIAL, primary_key=True),
+    Column("task_id", ForeignKey(task.c.id), nullable=False),
+    Column("key", Text, nullable=False),  # the same again is no other note
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    UniqueConstraint("task_id", "key"),
+)
+
+task_call = Table(  # between the lead and somebody here, seen by the switch
+    "task_call",
+    metadata,
+    Column("task_id", ForeignKey(task.c.id), primary_key=True),
+    Column("call", Text, primary_key=True),  # the unique id of the channel that dialled
+    Column("direction", Text, nullable=False),  # back, in
+    Column("agent_id", Text),
+    Column("who", Text, nullable=False),
+    Column("began_at", Instant, nullable=False),
+    Column("answered_at", Instant),
+    Column("answered_leg", Text),
+    Column("ended_at", Instant),
+    Column("result", Text),  # closes, noted
+    _partial("ix_task_call_up", "call", where="ended_at IS NULL"),
 )

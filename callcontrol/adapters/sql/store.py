@@ -11,6 +11,7 @@ from callcontrol.adapters.sql import (
     agents,
     apply,
     cadence,
+    callbacks,
     checks,
     directory,
     history,
@@ -25,7 +26,10 @@ from callcontrol.adapters.sql.changes import Change
 from callcontrol.adapters.sql.migrate import SchemaStatus, status_of, upgrade_in
 from callcontrol.adapters.sql.own_tables import NOTHING, OwnDatabase, OwnTables, Site
 from callcontrol.adapters.sql.runner import Runner
+from callcontrol.core.callback import FollowedCall, Person, Verdict
+from callcontrol.core.escalation import TaskRules
 from callcontrol.core.events import AttemptResolved
+from callcontrol.core.followup import TextOut
 from callcontrol.core.model import (
     Agent,
     AgentId,
@@ -53,14 +57,17 @@ from callcontrol.ports import (
     Message,
     MessageStatus,
     NewLead,
+    Overdue,
     Planned,
     Request,
     Setback,
     StoreError,
     Subscription,
     Task,
+    TaskFilter,
     TransferRow,
     Transition,
+    WaitingLead,
     Which,
 )
 
@@ -82,6 +89,7 @@ class SqlStore:
         own: OwnTables | None = None,
         subscriptions: Sequence[Subscription] = (),
         now: Callable[[], datetime] = _utc_now,
+        task_rules: TaskRules | None = None,
     ) -> None:
         """`sqlite:///PATH` or `postgresql://...`. Raises ValueError for anything else.
 
@@ -91,6 +99,7 @@ class SqlStore:
         self._memory = directory.Memory(subscriptions)
         self._own = None if own is None else OwnDatabase(own)
         self._now = now
+        self._task_rules = task_rules or TaskRules()
 
     async def ensure_schema(self) -> None:
         """Give an empty database its tables; refuse one of another version, saying what to do. Look whether
@@ -206,6 +215,7 @@ class SqlStore:
                 now=now,
                 first=first,
                 site=site,
+                rules=self._task_rules,
             )
 
     async def resolve(self, row: TransferRow, decide: Decide, now: datetime) -> AttemptResolved:
@@ -224,7 +234,7 @@ class SqlStore:
             )
 
     async def record(self, transition: Transition) -> None:
-        await self._runner.write_together(outcomes.record, self._memory, transition)
+        await self._runner.write_together(outcomes.record, self._memory, transition, self._task_rules)
 
     async def unclosed(self) -> Sequence[tuple[TransferRow, tuple[Entry, ...]]]:
         return await self._runner.read(transfers.unclosed, self._memory)
@@ -241,8 +251,43 @@ class SqlStore:
     async def legs(self, transfer_id: TransferId) -> Sequence[LegRecord]:
         return await self._runner.read(journal.legs_of, transfer_id)
 
-    async def tasks(self, limit: int) -> Sequence[Task]:
-        return await self._runner.read(tasks.newest, limit)
+    async def tasks(self, limit: int, wanted: TaskFilter | None = None) -> Sequence[Task]:
+        return await self._runner.read(tasks.newest, limit, wanted)
+
+    async def task(self, task_id: int) -> Task:
+        return await self._runner.read(tasks.one, task_id)
+
+    async def claim_task(self, task_id: int, by: str, now: datetime) -> Task:
+        return await self._runner.write(tasks.claim, self._memory, task_id, by, now)
+
+    async def note_task(self, task_id: int, by: str, text: str, now: datetime) -> Task:
+        return await self._runner.write(tasks.note, task_id, by, text, now=now, rules=self._task_rules)
+
+    async def finish_task(self, task_id: int, by: str, words: str, now: datetime) -> Task:
+        return await self._runner.write(tasks.finish, self._memory, task_id, by, words, now=now)
+
+    async def waiting_leads(self) -> Sequence[WaitingLead]:
+        return await self._runner.read(tasks.waiting_leads)
+
+    async def person_at(self, address: str, number: str) -> Person | None:
+        return await self._runner.read(callbacks.person_at, self._memory, address, number)
+
+    async def unended_calls(self) -> Sequence[FollowedCall]:
+        return await self._runner.read(callbacks.unended)
+
+    async def put_call(self, call: FollowedCall, verdict: Verdict | None = None) -> bool:
+        return await self._runner.write(callbacks.put, self._memory, call, verdict, self._task_rules)
+
+    async def overdue(self, now: datetime, limit: int) -> Sequence[Overdue]:
+        return await self._runner.read(callbacks.overdue, self._memory, now, limit)
+
+    async def put_off(self, task: Task, until: datetime) -> None:
+        await self._runner.write(callbacks.put_off, task, until)
+
+    async def escalate(self, task: Task, texts: Sequence[TextOut], now: datetime) -> bool:
+        return await self._runner.write(
+            callbacks.escalate, self._memory, task, texts, now=now, rules=self._task_rules
+        )
 
     async def claim_messages(
         self,

@@ -14,6 +14,7 @@ from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.directory import STATE, Known, Memory, with_toggle
 from callcontrol.adapters.sql.facts import Facts
 from callcontrol.adapters.sql.own_tables import NOTHING, Site
+from callcontrol.core.escalation import TaskRules
 from callcontrol.core.events import AttemptResolved
 from callcontrol.core.hooks import requested
 from callcontrol.core.model import (
@@ -154,6 +155,7 @@ def open_transfer(
     now: datetime,
     first: First,
     site: Site = NOTHING,
+    rules: TaskRules,
 ) -> TransferRow:
     if site.lead is not None:
         leads.put(connection, site.lead)
@@ -198,7 +200,7 @@ def open_transfer(
     for step in {record.step for record in written.legs}:
         legs = [record.leg for record in written.legs if record.step is step]
         _claim(connection, row, legs, facts.pool_of(step), now)
-    outcomes.record(connection, memory, written)
+    outcomes.record(connection, memory, written, rules)
     return row
 
 

@@ -130,7 +130,11 @@ async def test_a_miss_brings_texts_a_task_and_the_end_of_the_cadence(office):
     ]
     (task,) = await office.tasks(10)
     assert (task.transfer_id, task.lead_id, task.title) == (T1, p.LEA.id, p.CALL_BACK.title)
-    assert (task.owner_agent_id, task.created_at, task.due_at) == ("ann", p.LATER, p.CALL_BACK.due_at)
+    assert (task.owner_agent_id, task.created_at, task.due_at) == (
+        "ann",
+        p.LATER,
+        p.LATER + timedelta(minutes=5),
+    )
     assert (task.reason, task.state) == (p.CALL_BACK.reason, "open")
 
     (enrolment,) = await office.cadences(p.LEA.id)

@@ -130,9 +130,9 @@ def at_0001(url):
 async def test_an_older_schema_is_refused_by_the_daemon_and_upgraded_with_all_that_is_in_it(empty_url):
     at_0001(empty_url)
     found = status(empty_url)
-    assert (found.state, found.found, found.needed) == (SchemaState.OLDER, "0001", "0005")
+    assert (found.state, found.found, found.needed) == (SchemaState.OLDER, "0001", "0006")
     assert await refusal(empty_url) == (
-        "the database has schema 0001, this program needs 0005: run `callcontrol db upgrade`"
+        "the database has schema 0001, this program needs 0006: run `callcontrol db upgrade`"
     )
     assert status(empty_url).found == "0001"  # refused, and left as it was
     assert upgrade(empty_url).state is SchemaState.CURRENT
