@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,20 @@ from callcontrol.adapters.simulated import VirtualClock
 from callcontrol.adapters.sql import SqlStore
 from callcontrol.core.followup import FollowUp, TextOut
 from callcontrol.outbox import Lane, Limits, Outbox, Pace, Route, Routes
-from callcontrol.ports import Message, PortError, StoreError
+from callcontrol.ports import (
+    BusyError,
+    DoubtError,
+    Message,
+    NewMessage,
+    PortError,
+    StoreError,
+    UnreachableError,
+)
 from tests.adapters.store import people as p
 
 SENT = None
 REFUSED = PortError("no such number", retryable=False)
+HOUR = timedelta(hours=1)
 NAMES = ("one", "two", "three")
 BUSY = PortError("try later", retryable=True)
 
@@ -265,3 +275,208 @@ async def test_a_text_that_was_sent_while_the_database_went_away_is_not_sent_aga
         await desk.until(lambda: desk.states() == ["sent"])
         await desk.passes(300)
     assert gateway.asked == ["t1 0"]
+
+
+# --- more than one gateway
+
+
+TRY_LATER = BusyError("overloaded", retry_after_s=20)
+UNSURE = DoubtError("it said nothing")
+AWAY = UnreachableError("the phone is off")
+
+
+async def test_what_one_gateway_refuses_goes_through_the_next_at_once(desk):
+    await desk.queue("+1", "+2")
+    first, second = Gateway(REFUSED), Gateway()
+    async with desk.outbox(first, second):
+        await desk.until(lambda: desk.states() == ["sent", "sent"])
+    assert (len(first.asked), len(second.asked)) == (2, 2)
+
+
+async def test_what_every_gateway_refuses_is_parked(desk):
+    await desk.queue("+1")
+    async with desk.outbox(Gateway(REFUSED), Gateway(PortError("no such country", retryable=False))):
+        await desk.until(lambda: desk.states() == ["parked"])
+    assert desk.rows() == [("parked", 2, "no such country")]
+
+
+async def test_a_gateway_that_refused_for_good_is_not_asked_again(desk):
+    await desk.queue("+1")
+    first, second = Gateway(REFUSED), Gateway(BUSY, BUSY, SENT)
+    async with desk.outbox(first, second):
+        for _ in range(30):
+            await desk.passes(1)
+        await desk.until(lambda: desk.states() == ["sent"])
+    assert (len(first.asked), len(second.asked)) == (1, 3)
+
+
+async def test_what_may_have_been_sent_goes_through_no_other_gateway(desk):
+    await desk.queue("+1")
+    second = Gateway()
+    async with desk.outbox(Gateway(UNSURE), second):
+        await desk.until(lambda: desk.states() == ["parked"])
+        await desk.passes(1000)
+    assert desk.rows()[0][2] == "may have been sent: it said nothing"
+    assert second.asked == []
+
+
+@pytest.mark.parametrize("way", [{"keyed": True}, {"resends": True}])
+async def test_what_may_have_been_sent_is_sent_again_where_that_does_no_harm(desk, way):
+    await desk.queue("+1")
+    first, second = Gateway(UNSURE, BUSY, SENT), Gateway()
+    first.keyed = way.pop("keyed", False)
+    async with desk.outbox(first, second, **way):
+        for _ in range(30):
+            await desk.passes(1)
+        await desk.until(lambda: desk.states() == ["sent"])
+    assert (len(first.asked), second.asked) == (3, []), "and only by the same gateway"
+
+
+async def test_what_may_have_been_sent_before_and_is_refused_now_is_still_in_doubt(desk):
+    await desk.queue("+1")
+    first, second = Gateway(UNSURE, REFUSED), Gateway()
+    first.keyed = True
+    async with desk.outbox(first, second):
+        for _ in range(5):
+            await desk.passes(1)
+        await desk.until(lambda: desk.states() == ["parked"])
+    assert desk.rows()[0][2] == "may have been sent before; now: no such number"
+    assert second.asked == []
+
+
+async def test_a_gateway_that_hangs_holds_up_no_other(desk):
+    """Every place of the first is taken; more wait for it than the database is asked for at one go."""
+    await desk.queue(*(f"+1{n:03d}" for n in range(600)), name="t1")
+    await desk.queue(*(f"+2{n:03d}" for n in range(20)), name="t2")
+    hangs, works = Gateway(60.0), Gateway()
+    routes = (Route(gateways=("one",), prefixes=("+1",)), Route(gateways=("two",)))
+    async with desk.outbox(hangs, works, routes=routes):
+        await desk.passes(1)
+        await desk.until(lambda: desk.states().count("sent") == 20)
+        assert len(hangs.asked) == 8
+
+
+async def test_a_message_that_no_gateway_is_for_is_parked(desk):
+    await desk.queue("+1")
+    async with desk.outbox(Gateway(), routes=(Route(gateways=("one",), prefixes=("+2",)),)):
+        await desk.until(lambda: desk.states() == ["parked"])
+    assert desk.rows() == [("parked", 0, "no gateway of the configuration is for it")]
+
+
+async def test_a_route_fits_by_prefix_and_recipient():
+    routes = Routes(
+        routes=(
+            Route(gateways=("german",), prefixes=("+49", "+43"), recipients=("owner",)),
+            Route(gateways=("desk", "other"), recipients=("agent",)),
+            Route(gateways=("other",)),
+        )
+    )
+
+    def of(to: str, recipient: str, gateway: str | None = None) -> tuple[str, ...]:
+        return routes.of(Message(id=1, dedupe_key="", to=to, body="", recipient=recipient, gateway=gateway))
+
+    assert of("+4930", "owner") == ("german",)
+    assert of("+4930", "agent") == ("desk", "other")
+    assert of("+1303", "owner") == ("other",)
+    assert of("+4930", "owner", gateway="crm") == ("crm",), "a message may name its own"
+    assert Routes().of(Message(id=1, dedupe_key="", to="", body="", recipient="")) == ()
+
+
+# --- how fast
+
+
+async def test_a_gateway_gets_no_more_a_second_than_it_takes(desk):
+    await desk.queue(*(f"+{n}" for n in range(12)))
+    gateway = Gateway()
+    sent_after = []
+    async with desk.outbox(gateway, per_s=2.0, burst=3):
+        for _ in range(20):
+            await desk.passes(0.25)
+            await desk.until(lambda: "claimed" not in desk.states())
+            sent_after.append(len(gateway.asked))
+    assert sent_after[0] in {3, 4}
+    assert all(later - earlier <= 1 for earlier, later in pairwise(sent_after))
+    assert sent_after[-1] == 12
+    assert sent_after[8] <= 3 + 2.0 * 9 * 0.25 + 1
+
+
+async def test_a_gateway_that_fails_rests_and_what_waits_keeps_its_attempts(desk):
+    await desk.queue(*(f"+{n}" for n in range(40)))
+    gateway = Gateway(*[BUSY] * 7, SENT)
+    async with desk.outbox(gateway, at_once=2):
+        await desk.passes(0.5)
+        assert len(gateway.asked) <= 4, "two at once, and none after the third failure"
+        untried = sum(attempts == 0 for _, attempts, _ in desk.rows())
+        assert untried >= 36
+        for _ in range(120):
+            await desk.passes(1)
+        await desk.until(lambda: set(desk.states()) == {"sent"})
+    assert len(gateway.asked) == 47
+
+
+async def test_while_a_gateway_rests_the_next_one_carries_its_messages(desk):
+    await desk.queue(*(f"+{n}" for n in range(40)))
+    down, up = Gateway(BUSY), Gateway()
+    async with desk.outbox(down, up):
+        await desk.until(lambda: set(desk.states()) == {"sent"})
+    assert len(down.asked) < 20
+    assert len(up.asked) == 40
+
+
+async def test_a_gateway_that_says_how_long_is_left_alone_so_long(desk):
+    await desk.queue("+1", "+2")
+    gateway = Gateway(TRY_LATER, SENT)
+    async with desk.outbox(gateway, at_once=1):
+        await desk.until(lambda: len(gateway.asked) == 1)
+        await desk.passes(19.5)
+        assert len(gateway.asked) == 1
+        await desk.passes(2)
+        await desk.until(lambda: set(desk.states()) == {"sent"})
+
+
+async def test_a_recipient_who_is_away_is_no_fault_of_the_gateway(desk):
+    await desk.queue("+1", "+2", "+3", "+4", "+5", "+6")
+    gateway = Gateway(AWAY, AWAY, AWAY, AWAY, SENT)
+    async with desk.outbox(gateway, at_once=1):
+        await desk.until(lambda: desk.states().count("sent") == 2)
+    assert desk.states().count("queued") == 4
+
+
+# --- later, and across restarts
+
+
+async def test_one_that_is_put_off_holds_up_no_other_and_goes_in_its_time(desk):
+    texts = [
+        NewMessage(
+            dedupe_key="a", to="+1", body="later", recipient="owner", not_before=desk.clock.now() + HOUR
+        ),
+        NewMessage(dedupe_key="b", to="+1", body="now", recipient="owner"),
+    ]
+    await p.enqueue(desk.store, texts, desk.clock.now())
+    gateway = Gateway()
+    async with desk.outbox(gateway):
+        await desk.until(lambda: gateway.asked == ["now"])
+        await desk.passes(3599)
+        assert gateway.asked == ["now"]
+        await desk.passes(2)
+        await desk.until(lambda: gateway.asked == ["now", "later"])
+
+
+async def test_what_is_on_its_way_when_the_daemon_stops_may_end(desk):
+    await desk.queue("+1", "+2")
+    gateway = Gateway(0.2)
+    async with desk.outbox(gateway):
+        await desk.until(lambda: len(gateway.asked) == 2)
+    assert desk.states() == ["sent", "sent"]
+
+
+async def test_what_waits_goes_by_the_routes_of_the_configuration_it_is_sent_under(desk):
+    await desk.queue("+1", "+2")
+    old = Gateway(TRY_LATER)
+    async with desk.outbox(old, at_once=1):
+        await desk.until(lambda: len(old.asked) == 1)
+    new = Gateway()
+    async with desk.outbox(Gateway(), new, routes=(Route(gateways=("two",)),)):
+        await desk.passes(21)
+        await desk.until(lambda: set(desk.states()) == {"sent"})
+    assert len(new.asked) == 2

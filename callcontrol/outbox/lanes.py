@@ -90,6 +90,8 @@ class Lane:
 
     def failed(self, now: datetime, retry_after_s: float | None = None) -> float | None:
         """For how long it rests from now on; none where it goes on."""
+        if self.resting(now) and retry_after_s is None:
+            return None  # it was on its way before
         self._failures += 1
         if self._failures < _RESTS_AFTER and retry_after_s is None:
             return None

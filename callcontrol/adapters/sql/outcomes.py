@@ -48,12 +48,12 @@ def record(connection: Connection, memory: Memory, transition: Transition, rules
             _check_same(connection, transfer_id, transition.outcome)
         return
     journal.put_legs(connection, transfer_id, transition.legs)
+    hooks.emit(connection, memory, *transition.hooks)
     if transition.outcome is not None:
         follow_up = transition.follow_up or FollowUp()
         lead_id = _finish(connection, memory, transfer_id, transition.outcome, follow_up=follow_up, at=at)
         if lead_id is not None:
             tasks.after(connection, memory, transition, lead_id, at=at, rules=rules)
-    hooks.emit(connection, memory, *transition.hooks)
     if any(change.became is not Became.RUNG for change in transition.standings):
         _leave_agents(connection, memory, transition)
     if transition.closed:

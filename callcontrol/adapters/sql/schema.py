@@ -250,7 +250,7 @@ cadence_enrolment = Table(
     Column("why", Text, nullable=False),
     Column("key", Text),  # idempotency key
     Column("created_at", Instant),
-    UniqueConstraint("lead_id", "key"),
+    _partial("uq_cadence_enrolment_key", "lead_id", "key", where="key IS NOT NULL", unique=True),
 )
 
 cadence_step = Table(

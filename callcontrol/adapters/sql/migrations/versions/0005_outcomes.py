@@ -31,10 +31,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["bot_id"], ["bot.id"], name="fk_bot_contact_bot_id"),
         sa.PrimaryKeyConstraint("bot_id", "outcome", "position", name="pk_bot_contact"),
     )
-    with op.batch_alter_table("cadence_enrolment") as enrolment:  # SQLite adds no constraint without it
-        enrolment.add_column(sa.Column("key", sa.Text()))
-        enrolment.add_column(sa.Column("created_at", Instant()))
-        enrolment.create_unique_constraint("uq_cadence_enrolment_lead_id_key", ["lead_id", "key"])
+    _add("cadence_enrolment", sa.Column("key", sa.Text()), sa.Column("created_at", Instant()))
     _add(
         "cadence_step",
         sa.Column("claim_id", sa.Text()),
@@ -43,9 +40,12 @@ def upgrade() -> None:
         sa.Column("done_at", Instant()),
     )
     op.drop_index("ix_cadence_step_pending", table_name="cadence_step")
-    _index("ix_cadence_step_open", "lead_id", _OPEN)
-    _index("ix_cadence_step_due", "due_at", _OPEN)
-    _index("uq_cadence_step_claim", "claim_id", "claim_id IS NOT NULL", unique=True)
+    _index("ix_cadence_step_open", "cadence_step", ["lead_id"], _OPEN)
+    _index("ix_cadence_step_due", "cadence_step", ["due_at"], _OPEN)
+    _index("uq_cadence_step_claim", "cadence_step", ["claim_id"], "claim_id IS NOT NULL", unique=True)
+    _index(
+        "uq_cadence_enrolment_key", "cadence_enrolment", ["lead_id", "key"], "key IS NOT NULL", unique=True
+    )
 
 
 def _add(table: str, *columns: "sa.Column[object]") -> None:
@@ -53,8 +53,6 @@ def _add(table: str, *columns: "sa.Column[object]") -> None:
         op.add_column(table, column)
 
 
-def _index(name: str, column: str, where: str, *, unique: bool = False) -> None:
+def _index(name: str, table: str, columns: list[str], where: str, *, unique: bool = False) -> None:
     condition = sa.text(where)
-    op.create_index(
-        name, "cadence_step", [column], unique=unique, sqlite_where=condition, postgresql_where=condition
-    )
+    op.create_index(name, table, columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
