@@ -18,7 +18,7 @@ from callcontrol.adapters.sql import SqlStore
 from callcontrol.conductor import replayed
 from callcontrol.core.model import LegRecord, TransferId
 from callcontrol.narration import Narration
-from callcontrol.ports import Entry, TransferRow
+from callcontrol.ports import Entry, Task, TaskFilter, TransferRow
 from tests.lab import parties
 from tests.lab.calls import Call
 from tests.lab.lab import Lab
@@ -206,6 +206,17 @@ class Site:
 
     async def outcome(self, transfer: TransferId, limit_s: float = 30.0) -> TransferRow:
         return await self.until(lambda row: row.outcome is not None, transfer, limit_s)
+
+    async def task(
+        self, transfer: TransferId, holds: Callable[[Task], object] = lambda _: True, limit_s: float = 10.0
+    ) -> Task:
+        """The transfer's task, when it is as wanted."""
+
+        async def look() -> Task | None:
+            found = await self.store.tasks(1, TaskFilter(transfer_id=transfer))
+            return found[0] if found and holds(found[0]) else None
+
+        return await poll(look, limit_s)
 
     async def phase(self, transfer: TransferId, wanted: str, limit_s: float = 30.0) -> None:
         """Wait until the bot is told so, over the event stream as a bot would."""
