@@ -244,7 +244,7 @@ class SqlStore:
         resends: Collection[str] = (),
         holding: Collection[int] = (),
     ) -> Claim:
-        return await self._runner.write(
+        return await self._runner.write_together(
             outbox.claim, route, room, now, lease_s, resends=resends, holding=holding
         )
 
