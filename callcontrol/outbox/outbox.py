@@ -34,6 +34,7 @@ class Pace:
 
     poll_s: float = 1.0
     gather_s: float = 0.02  # for others to be done too, before the database is asked for more
+    yields: float = 4.0  # so many times as long as the database took: live transfers come first
     lease_s: float = 120.0  # outlives a send and the marking of it
     first_retry_s: float = 2.0
     longest_retry_s: float = 300.0
@@ -62,6 +63,7 @@ class Outbox:
         self._jitter = jitter
         self._woken = asyncio.Event()
         self._freed = asyncio.Event()
+        self._took_s = 0.0  # the database, last time
         self._sending: dict[int, asyncio.Task[None]] = {}  # by message id
 
     def wake(self) -> None:
@@ -90,6 +92,7 @@ class Outbox:
 
     async def _send_some(self) -> None:
         now = self._clock.now()
+        begun = asyncio.get_running_loop().time()
         room = {name: places for name, lane in self._lanes.items() if (places := lane.room(now))}
         claim = await self._store.claim_messages(
             self._choose,
@@ -99,6 +102,7 @@ class Outbox:
             resends=frozenset(name for name, lane in self._lanes.items() if lane.resends),
             holding=frozenset(self._sending),
         )
+        self._took_s = asyncio.get_running_loop().time() - begun
         for message, why in claim.parked:
             log.error("message parked for a person", **_facts(message), why=why)
         for message in claim.messages:
@@ -127,7 +131,8 @@ class Outbox:
         opening = [s for lane in self._lanes.values() if (s := lane.opens_in_s(now)) is not None]
         await self._until(min([self._pace.poll_s, *opening]), self._woken, self._freed)
         if not self._woken.is_set() and self._freed.is_set() and self._pace.gather_s:
-            await self._until(self._pace.gather_s, self._woken)
+            busy_s = min(self._took_s * self._pace.yields, self._pace.poll_s)
+            await self._until(max(self._pace.gather_s, busy_s), self._woken)
 
     async def _until(self, seconds: float, *events: asyncio.Event) -> None:
         waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(event.wait()) for event in events]
