@@ -6,13 +6,14 @@ knows repeats by their key or the site wishes it; otherwise it is parked, for a 
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
-from callcontrol.outbox.lanes import Lane, jitter
+from callcontrol.outbox.lanes import LONGEST_ASKED_S, Lane, jitter
 from callcontrol.outbox.routes import Routes
 from callcontrol.ports import (
     BusyError,
@@ -181,11 +182,12 @@ class Outbox:
 
     async def _failed(self, lane: Lane, message: Message, error: PortError) -> None:
         setback = self._setback(lane, message, error)
+        why = masked(setback.why)
         if setback.retry_in_s is None:
-            log.error("message parked for a person", **_facts(message), why=setback.why)
+            log.error("message parked for a person", **_facts(message), why=why)
         else:
             in_s = round(setback.retry_in_s, 1)
-            log.warning("message not sent, trying again", **_facts(message), why=setback.why, retry_in_s=in_s)
+            log.warning("message not sent, trying again", **_facts(message), why=why, retry_in_s=in_s)
         await self._insist(lambda: self._store.message_failed(message, self._clock.now(), setback), message)
         if (error.retryable or isinstance(error, DoubtError)) and not isinstance(error, UnreachableError):
             await self._blame(lane, error)
@@ -216,7 +218,7 @@ class Outbox:
         if message.attempts >= self._pace.most_attempts:
             return None
         doubled = self._pace.first_retry_s * 2.0 ** min(message.attempts - 1, 16)
-        asked_s = error.retry_after_s or 0.0 if isinstance(error, BusyError) else 0.0
+        asked_s = min(error.retry_after_s or 0.0, LONGEST_ASKED_S) if isinstance(error, BusyError) else 0.0
         return max(asked_s, min(doubled, self._pace.longest_retry_s) * self._jitter())
 
     async def _blame(self, lane: Lane, error: PortError) -> None:
@@ -228,7 +230,7 @@ class Outbox:
                 "the gateway takes nothing, so it rests",
                 gateway=lane.name,
                 for_s=round(rest_s, 1),
-                error=str(error),
+                error=masked(str(error)),
             )
             try:
                 await self._store.reroute(lane.name)
@@ -245,6 +247,15 @@ class Outbox:
                 if not error.retryable:
                     return None
             await self._clock.sleep(self._pace.poll_s)
+
+
+_NUMBER = re.compile(r"(?:[+(][\d ().-]{6,}|\d{5,})(\d\d)")
+_MAIL_ADDRESS = re.compile(r"[^\s<>\"']+@[^\s<>\"']+")
+
+
+def masked(said: str) -> str:
+    """For the log: a gateway's words may hold the number or the address that they are about."""
+    return _MAIL_ADDRESS.sub("...@...", _NUMBER.sub(r"...\1", said))
 
 
 def _facts(message: Message) -> dict[str, object]:

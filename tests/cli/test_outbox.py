@@ -69,6 +69,13 @@ async def test_it_discards_what_is_named_or_fits(parked: Site):
     assert (again.code, "none of these messages" in again.err) == (4, True)
 
 
+async def test_check_tells_that_a_person_is_waited_for(parked: Site):
+    found = (await parked.run("check", "--json")).json
+    [outbox] = [one for one in found if one["subject"] == "outbox"]
+    assert (outbox["ok"], outbox["detail"]) == (False, "parked for a person: 3")
+    assert "callcontrol outbox list --state parked" in outbox["remedy"]
+
+
 async def test_it_asks_first_and_wants_to_know_what(parked: Site):
     unasked = await parked.run("outbox", "retry", "--state", "parked")  # nobody answers
     assert unasked.code != 0
