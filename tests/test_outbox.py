@@ -15,6 +15,7 @@ from callcontrol.adapters.simulated import VirtualClock
 from callcontrol.adapters.sql import SqlStore
 from callcontrol.core.followup import FollowUp, TextOut
 from callcontrol.outbox import Lane, Limits, Outbox, Pace, Route, Routes
+from callcontrol.outbox.outbox import masked
 from callcontrol.ports import (
     BusyError,
     DoubtError,
@@ -480,3 +481,25 @@ async def test_what_waits_goes_by_the_routes_of_the_configuration_it_is_sent_und
         await desk.passes(21)
         await desk.until(lambda: set(desk.states()) == {"sent"})
     assert len(new.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "logged"),
+    [
+        ("400 21211 The 'To' number +13035550142 is invalid", "400 21211 The 'To' number ...42 is invalid"),
+        ("call (303) 555-0142 first", "call ...42 first"),
+        ("550 <lena@example.com>: no such user", "550 <...@...>: no such user"),
+        ("503 busy", "503 busy"),
+    ],
+)
+def test_the_log_has_no_numbers_and_no_addresses(said, logged):
+    assert masked(said) == logged
+
+
+async def test_a_gateway_that_asks_for_a_year_is_asked_again_in_a_quarter_of_an_hour(desk):
+    await desk.queue("+1")
+    gateway = Gateway(BusyError("closed", retry_after_s=365 * 86400), SENT)
+    async with desk.outbox(gateway):
+        await desk.until(lambda: desk.states() == ["queued"] and len(gateway.asked) == 1)
+        await desk.passes(905)
+        await desk.until(lambda: desk.states() == ["sent"])

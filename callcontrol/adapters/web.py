@@ -1,19 +1,18 @@
 """HTTP requests whose errors say whether anything went out."""
 
+import asyncio
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-import httpx
+import aiohttp
+from yarl import URL
 
 from callcontrol.ports import DoubtError, PortError
 
 _READ_AT_MOST = 64 * 1024
-
-# Nothing was sent, or nothing that a server could take for a request.
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,37 +47,60 @@ class Web:
         proxy: str | None = None,
     ) -> None:
         self._answer_s = answer_s
-        self._client = httpx.AsyncClient(
-            timeout=httpx.Timeout(answer_s, connect=connect_s),
-            verify=tls or ssl.create_default_context(),
-            proxy=proxy,
-            trust_env=False,
-            limits=httpx.Limits(max_keepalive_connections=0),
-        )
+        self._limits = aiohttp.ClientTimeout(total=None, connect=connect_s, sock_read=answer_s)
+        self._tls = tls or ssl.create_default_context()
+        self._proxy = proxy
+        self._session: aiohttp.ClientSession | None = None  # made where a loop runs
 
     async def ask(self, method: str, url: str, *, headers: Mapping[str, str], content: bytes = b"") -> Answer:
         """Raises PortError where nothing was sent, DoubtError where no answer came."""
         try:
-            async with self._client.stream(method, url, headers=dict(headers), content=content) as answer:
-                body = bytearray()
-                with suppress(httpx.HTTPError):  # cut off in the middle: the status has been said
-                    async for piece in answer.aiter_bytes():
-                        body += piece
-                        if len(body) > _READ_AT_MOST:
-                            break
+            async with self._open().request(
+                method,
+                URL(url, encoded=True),  # as it was escaped
+                data=content,
+                headers=headers,
+                allow_redirects=False,
+                proxy=self._proxy,
+            ) as answer:
                 return Answer(
-                    status=answer.status_code,
+                    status=answer.status,
                     headers={name.lower(): value for name, value in answer.headers.items()},
-                    body=bytes(body[:_READ_AT_MOST]),
+                    body=await _beginning(answer),
                 )
-        except _NOT_SENT as error:
+        except (
+            aiohttp.ClientConnectorError,
+            aiohttp.ConnectionTimeoutError,
+            aiohttp.ClientProxyConnectionError,
+        ) as error:
             raise PortError(f"no connection: {error or type(error).__name__}", retryable=True) from None
-        except (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+        except (aiohttp.InvalidURL, ValueError) as error:
             raise PortError(f"no request can be made of it: {error}", retryable=False) from None
-        except httpx.TimeoutException:
+        except TimeoutError:
             raise DoubtError(f"no answer for {self._answer_s:g} s") from None
-        except httpx.HTTPError as error:
+        except (aiohttp.ClientError, OSError) as error:
             raise DoubtError(f"no answer: {error or type(error).__name__}") from None
 
     async def close(self) -> None:
-        await self._client.aclose()
+        if self._session is not None:
+            await self._session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None or self._session.closed:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(force_close=True, limit=0, ssl=self._tls),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=self._limits,
+                trust_env=False,
+            )
+        return self._session
+
+
+async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    with suppress(aiohttp.ClientError, OSError, asyncio.TimeoutError):  # cut off: the status has been said
+        async for piece in answer.content.iter_any():
+            body += piece
+            if len(body) > _READ_AT_MOST:
+                break
+    return bytes(body[:_READ_AT_MOST])

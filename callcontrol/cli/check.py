@@ -14,12 +14,15 @@ from callcontrol.cli import output
 from callcontrol.cli.common import ConfigOption, Exit, JsonOption, become_owner, load_config
 from callcontrol.config import Config
 from callcontrol.core.model import Agent, Bot
-from callcontrol.ports import Finding, Pbx, PortError
+from callcontrol.ports import Finding, MessageState, Pbx, PortError, Which
 from callcontrol.wording import troubles
 
 LINK_WITHIN_S = 6.0
 CHECK_WITHIN_S = 30.0
+MOST_PARKED = 1000
 _MOST_TROUBLES = 5
+
+_PARKED = Which(states=(MessageState.PARKED,))
 
 
 def check(config: ConfigOption, json: JsonOption = False) -> None:
@@ -73,6 +76,7 @@ async def _outside(config: Config) -> list[Finding]:
             agents = list(await parts.store.agents())
             bots = list(await parts.store.bots())
             findings += [*_directory(bots), *_texts(config, bots), *_webhooks(config)]
+            findings.append(_outbox(len(await parts.store.messages(_PARKED, MOST_PARKED))))
         async with _linked(parts.pbx):
             findings += await _pbx(parts.pbx, agents)
     except PortError as error:
@@ -80,6 +84,14 @@ async def _outside(config: Config) -> list[Finding]:
     finally:
         await parts.close()
     return findings
+
+
+def _outbox(parked: int) -> Finding:
+    if not parked:
+        return Finding(subject="outbox", ok=True, detail="nothing is parked")
+    count = f"{parked} or more" if parked == MOST_PARKED else str(parked)
+    remedy = "see callcontrol outbox list --state parked, then retry or discard them"
+    return Finding(subject="outbox", ok=False, detail=f"parked for a person: {count}", remedy=remedy)
 
 
 def _directory(bots: list[Bot]) -> Iterable[Finding]:

@@ -28,7 +28,8 @@ def _event(value: Any) -> str:
 def _url(value: Any) -> str:
     given = text(value)
     parts = urlsplit(given)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.fragment:
+    plain = given.isascii() and " " not in given and not parts.username and not parts.fragment
+    if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
         raise ValueError(f"{given!r} is no address; write https://crm.example.com/callcontrol")
     return given
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from callcontrol.ports import Gateway
 
+LONGEST_ASKED_S = 900.0  # whatever a gateway asks for
 _RESTS_AFTER = 3  # failures without a message taken in between
 
 
@@ -97,7 +98,8 @@ class Lane:
             return None
         self._failures = max(self._failures, _RESTS_AFTER)
         doubled = self.limits.first_rest_s * 2.0 ** min(self._failures - _RESTS_AFTER, 16)
-        rest_s = max(retry_after_s or 0.0, min(doubled, self.limits.longest_rest_s) * self._jitter())
+        asked_s = min(retry_after_s or 0.0, LONGEST_ASKED_S)
+        rest_s = max(asked_s, min(doubled, self.limits.longest_rest_s) * self._jitter())
         self._rests_until = now + timedelta(seconds=rest_s)
         return rest_s
 

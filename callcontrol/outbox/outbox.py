@@ -6,13 +6,14 @@ knows repeats by their key or the site wishes it; otherwise it is parked, for a 
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
-from callcontrol.outbox.lanes import Lane, jitter
+from callcontrol.outbox.lanes import LONGEST_ASKED_S, Lane, jitter
 from callcontrol.outbox.routes import Routes
 from callcontrol.ports import (
     BusyError,
@@ -34,6 +35,7 @@ class Pace:
 
     poll_s: float = 1.0
     gather_s: float = 0.02  # for others to be done too, before the database is asked for more
+    yields: float = 4.0  # so many times as long as the database took: live transfers come first
     lease_s: float = 120.0  # outlives a send and the marking of it
     first_retry_s: float = 2.0
     longest_retry_s: float = 300.0
@@ -62,6 +64,7 @@ class Outbox:
         self._jitter = jitter
         self._woken = asyncio.Event()
         self._freed = asyncio.Event()
+        self._took_s = 0.0  # the database, last time
         self._sending: dict[int, asyncio.Task[None]] = {}  # by message id
 
     def wake(self) -> None:
@@ -90,6 +93,7 @@ class Outbox:
 
     async def _send_some(self) -> None:
         now = self._clock.now()
+        begun = asyncio.get_running_loop().time()
         room = {name: places for name, lane in self._lanes.items() if (places := lane.room(now))}
         claim = await self._store.claim_messages(
             self._choose,
@@ -99,6 +103,7 @@ class Outbox:
             resends=frozenset(name for name, lane in self._lanes.items() if lane.resends),
             holding=frozenset(self._sending),
         )
+        self._took_s = asyncio.get_running_loop().time() - begun
         for message, why in claim.parked:
             log.error("message parked for a person", **_facts(message), why=why)
         for message in claim.messages:
@@ -127,7 +132,8 @@ class Outbox:
         opening = [s for lane in self._lanes.values() if (s := lane.opens_in_s(now)) is not None]
         await self._until(min([self._pace.poll_s, *opening]), self._woken, self._freed)
         if not self._woken.is_set() and self._freed.is_set() and self._pace.gather_s:
-            await self._until(self._pace.gather_s, self._woken)
+            busy_s = min(self._took_s * self._pace.yields, self._pace.poll_s)
+            await self._until(max(self._pace.gather_s, busy_s), self._woken)
 
     async def _until(self, seconds: float, *events: asyncio.Event) -> None:
         waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(event.wait()) for event in events]
@@ -176,11 +182,12 @@ class Outbox:
 
     async def _failed(self, lane: Lane, message: Message, error: PortError) -> None:
         setback = self._setback(lane, message, error)
+        why = masked(setback.why)
         if setback.retry_in_s is None:
-            log.error("message parked for a person", **_facts(message), why=setback.why)
+            log.error("message parked for a person", **_facts(message), why=why)
         else:
             in_s = round(setback.retry_in_s, 1)
-            log.warning("message not sent, trying again", **_facts(message), why=setback.why, retry_in_s=in_s)
+            log.warning("message not sent, trying again", **_facts(message), why=why, retry_in_s=in_s)
         await self._insist(lambda: self._store.message_failed(message, self._clock.now(), setback), message)
         if (error.retryable or isinstance(error, DoubtError)) and not isinstance(error, UnreachableError):
             await self._blame(lane, error)
@@ -211,7 +218,7 @@ class Outbox:
         if message.attempts >= self._pace.most_attempts:
             return None
         doubled = self._pace.first_retry_s * 2.0 ** min(message.attempts - 1, 16)
-        asked_s = error.retry_after_s or 0.0 if isinstance(error, BusyError) else 0.0
+        asked_s = min(error.retry_after_s or 0.0, LONGEST_ASKED_S) if isinstance(error, BusyError) else 0.0
         return max(asked_s, min(doubled, self._pace.longest_retry_s) * self._jitter())
 
     async def _blame(self, lane: Lane, error: PortError) -> None:
@@ -223,7 +230,7 @@ class Outbox:
                 "the gateway takes nothing, so it rests",
                 gateway=lane.name,
                 for_s=round(rest_s, 1),
-                error=str(error),
+                error=masked(str(error)),
             )
             try:
                 await self._store.reroute(lane.name)
@@ -240,6 +247,15 @@ class Outbox:
                 if not error.retryable:
                     return None
             await self._clock.sleep(self._pace.poll_s)
+
+
+_NUMBER = re.compile(r"(?:[+(][\d ().-]{6,}|\d{5,})(\d\d)")
+_MAIL_ADDRESS = re.compile(r"[^\s<>\"']+@[^\s<>\"']+")
+
+
+def masked(said: str) -> str:
+    """For the log: a gateway's words may hold the number or the address that they are about."""
+    return _MAIL_ADDRESS.sub("...@...", _NUMBER.sub(r"...\1", said))
 
 
 def _facts(message: Message) -> dict[str, object]:

@@ -1,13 +1,17 @@
 """`callcontrol outbox`, as a process on a database with messages in it."""
 
+import re
+import signal
 from datetime import UTC, datetime
 
+import httpx
 import pytest
 
 from callcontrol.adapters.sql import SqlStore
 from callcontrol.ports import NewMessage, Setback
+from tests.adapters.sms.provider import Says, provider
 from tests.adapters.store import people as p
-from tests.cli.conftest import Site
+from tests.cli.conftest import Site, start
 
 NOW = datetime.now(UTC)
 
@@ -65,6 +69,13 @@ async def test_it_discards_what_is_named_or_fits(parked: Site):
     assert (again.code, "none of these messages" in again.err) == (4, True)
 
 
+async def test_check_tells_that_a_person_is_waited_for(parked: Site):
+    found = (await parked.run("check", "--json")).json
+    [outbox] = [one for one in found if one["subject"] == "outbox"]
+    assert (outbox["ok"], outbox["detail"]) == (False, "parked for a person: 3")
+    assert "callcontrol outbox list --state parked" in outbox["remedy"]
+
+
 async def test_it_asks_first_and_wants_to_know_what(parked: Site):
     unasked = await parked.run("outbox", "retry", "--state", "parked")  # nobody answers
     assert unasked.code != 0
@@ -73,3 +84,46 @@ async def test_it_asks_first_and_wants_to_know_what(parked: Site):
     assert (await states(parked))["text 1"] == "parked"
     all_of_them = await parked.run("outbox", "discard", "--yes")
     assert (all_of_them.code, "a filter" in all_of_them.err) == (2, True)
+
+
+GATEWAY = """sms:
+  report_url: http://127.0.0.1:{port}
+  gateways:
+    - name: web
+      type: http
+      report_secret_file: secrets/web-reports
+      values: {{token_file: secrets/api-token}}
+      request:
+        url: {url}/send
+        headers: {{Authorization: "Bearer {{token}}"}}
+        json: {{to: "{{to}}", text: "{{body}}", report: "{{report_url}}"}}
+      id: id
+      reports: {{state: status, delivered: ok, undelivered: failed, id: id}}
+"""
+
+
+async def test_a_daemon_sends_what_waits_and_takes_the_report_of_it(site: Site):
+    store = SqlStore(f"sqlite:///{site.folder}/var/callcontrol.db")
+    await p.enqueue(store, [NewMessage(dedupe_key="k", to="+1303", body="Hi", recipient="owner")], NOW)
+    await store.close()
+    async with provider() as server:
+        server.will(Says(202, {"id": "m1"}))
+        port = re.search(r"port: (\d+)\n  tokens", site.config.read_text())[1]
+        site.change(r"sms:\n  gateway: file.*\n  path: .*\n", GATEWAY.format(url=server.url, port=port))
+        assert f"made {site.folder}/config/secrets/web-reports" in (await site.run("init")).out
+        daemon = await start(site)
+        await daemon.until("message sent")
+        [asked] = server.asked
+        assert (asked.json["to"], asked.json["text"]) == ("+1303", "Hi")
+        async with httpx.AsyncClient() as http:
+            told = await http.post(asked.json["report"], json={"id": "m1", "status": "ok"})
+        assert told.status_code == 204
+        shown = (await site.run("outbox", "list", "--json")).json
+        assert [(one["state"], one["gateway"], one["provider_id"], one["delivery"]) for one in shown] == [
+            ("sent", "web", "m1", "delivered")
+        ]
+        assert "sent, delivered" in " ".join((await site.run("outbox", "list")).out.split())
+        log = daemon.log.read_text()
+        assert "+1303" not in log
+        assert asked.json["report"].partition("secret=")[2].partition("&")[0] not in log
+        assert await daemon.ends(signal.SIGTERM) == 0

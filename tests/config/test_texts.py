@@ -158,6 +158,7 @@ def test_the_secret_of_a_webhook_is_made_by_init(load, tmp_path):
         (hook() + hook().removeprefix("webhooks:\n"), "two webhooks have the same name"),
         (hook().replace("https://crm.example.com/x", "crm.example.com"), "is no address"),
         (hook().replace("https://", "https://me:pw@"), "is no address"),
+        (hook().replace("com/x", "com/ä b"), "is no address"),
         (hook().replace("secret_file: hook", "secret: short"), "others may read this file"),
         (hook().replace("secret_file: hook", "secret_env: CALLCONTROL_NO_SUCH"), "is not set"),
     ],

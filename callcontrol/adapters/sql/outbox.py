@@ -44,13 +44,12 @@ _FIRST_OF_ITS_QUEUE = ~exists().where(
 
 
 def _some(*conditions: Any) -> Any:
-    return (
-        select(s.outbox)
-        .where(*conditions)
-        .order_by(s.outbox.c.id)
-        .limit(bindparam("at_most", type_=Integer))
-        .with_for_update(of=s.outbox, skip_locked=True)
-    )
+    found = select(s.outbox).where(*conditions).order_by(s.outbox.c.id)
+    return found.limit(bindparam("at_most", type_=Integer))
+
+
+def _locked(found: Any) -> Any:
+    return found.with_for_update(of=s.outbox, skip_locked=True)
 
 
 _UNROUTED = _some(s.outbox.c.state == _QUEUED, s.outbox.c.via.is_(None), _DUE)
@@ -58,6 +57,9 @@ _READY = _some(
     s.outbox.c.state == _QUEUED, s.outbox.c.via == bindparam("lane", type_=String), _DUE, _FIRST_OF_ITS_QUEUE
 )
 _LEFT = _some(s.outbox.c.state == _CLAIMED, _DUE, s.outbox.c.id.not_in(bindparam("holding", expanding=True)))
+_ROUTE = _locked(_UNROUTED)
+_TAKE = _locked(_READY.where(s.outbox.c.id.in_(bindparam("seen", expanding=True))))
+_TAKE_UP = _locked(_LEFT)
 _CHANGE = update(s.outbox).where(s.outbox.c.id == bindparam("message"))
 _SENT = _CHANGE.where(s.outbox.c.state != "sent")
 _FAILED = _CHANGE.where(s.outbox.c.state == "claimed", s.outbox.c.attempts == bindparam("attempt"))
@@ -78,24 +80,40 @@ def enqueue(connection: Connection, messages: Sequence[NewMessage], at: datetime
         connection.execute(insert_once(connection.dialect.name, s.outbox), rows)
 
 
+def look(
+    connection: Connection, room: Mapping[str, int], now: datetime, holding: Collection[int]
+) -> tuple[int, ...]:
+    """What might be claimed, so that the search for it holds no lock."""
+    values = {"now": now, "at_most": _AT_ONE_GO}
+    seen = [row.id for row in connection.execute(_UNROUTED, values)]
+    for lane, places in room.items():
+        ready = connection.execute(_READY, {"lane": lane, "now": now, "at_most": places})
+        seen += [row.id for row in ready]
+    seen += [row.id for row in connection.execute(_LEFT, {**values, "holding": list(holding)})]
+    return tuple(seen)
+
+
 def claim(
     connection: Connection,
+    seen: Collection[int],
     route: Callable[[Message], str | None],
     room: Mapping[str, int],
     now: datetime,
-    lease_s: float,
     *,
+    lease_s: float,
     resends: Collection[str],
     holding: Collection[int],
 ) -> Claim:
-    """See the port."""
+    """Of those that were seen, what is still to be had; see the port."""
     parked = [*_take_up(connection, now, resends, holding), *_route(connection, route, now)]
     until = now + timedelta(seconds=lease_s)
     rows = [
         row
         for lane, places in room.items()
         if places > 0
-        for row in connection.execute(_READY, {"lane": lane, "now": now, "at_most": places})
+        for row in connection.execute(
+            _TAKE, {"lane": lane, "now": now, "at_most": places, "seen": list(seen)}
+        )
     ]
     _change(
         connection,
@@ -115,7 +133,7 @@ def _take_up(
 ) -> list[tuple[Message, str]]:
     """Messages whose claimer is gone: through the same gateway again where it resends, parked otherwise."""
     values = {"now": now, "at_most": _AT_ONE_GO, "holding": list(holding)}
-    rows = connection.execute(_LEFT, values).all()
+    rows = connection.execute(_TAKE_UP, values).all()
     why = f"may have been sent: {ENDED}"
     _change(
         connection,
@@ -133,7 +151,7 @@ def _take_up(
 def _route(
     connection: Connection, route: Callable[[Message], str | None], now: datetime
 ) -> list[tuple[Message, str]]:
-    rows = connection.execute(_UNROUTED, {"now": now, "at_most": _AT_ONE_GO}).all()
+    rows = connection.execute(_ROUTE, {"now": now, "at_most": _AT_ONE_GO}).all()
     chosen = {row.id: route(_message(row, row.attempts)) for row in rows}
     routed = [row for row in rows if chosen[row.id] is not None]
     stranded = [row for row in rows if chosen[row.id] is None]

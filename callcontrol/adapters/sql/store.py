@@ -342,8 +342,11 @@ class SqlStore:
         resends: Collection[str] = (),
         holding: Collection[int] = (),
     ) -> Claim:
-        return await self._runner.write(
-            outbox.claim, route, room, now, lease_s, resends=resends, holding=holding
+        seen = await self._runner.read(outbox.look, room, now, holding)
+        if not seen:
+            return Claim()
+        return await self._runner.write_together(
+            outbox.claim, seen, route, room, now, lease_s=lease_s, resends=resends, holding=holding
         )
 
     async def message_sent(self, message: Message, now: datetime, provider_id: str) -> None:
