@@ -10,9 +10,9 @@ from callcontrol.adapters.sql import (
     SchemaState,
     SchemaStatus,
     SqlStore,
+    claims,
     migrate,
     outbox,
-    standings,
     status,
     upgrade,
 )
@@ -221,7 +221,7 @@ async def test_sqlite_keeps_what_it_accepted(tmp_path):
 @pytest.mark.parametrize(
     ("statement", "index"),
     [
-        (select(agent_standing).where(standings._RELEASE.whereclause), "ix_agent_standing_claimed"),
+        (select(agent_standing).where(claims._RELEASE.whereclause), "ix_agent_standing_claimed"),
         (outbox._DUE, "ix_outbox_due"),
         (outbox._DUE, "ix_outbox_unsent_to"),
     ],
