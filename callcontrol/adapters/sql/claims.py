@@ -27,9 +27,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from callcontrol.adapters.sql import schema as s
-from callcontrol.adapters.sql.driven import Driven, stored
+from callcontrol.adapters.sql.driven import Driven
 from callcontrol.adapters.sql.errors import LostRaceError
-from callcontrol.adapters.sql.instants import Instant
+from callcontrol.adapters.sql.instants import Instant, to_stored
 from callcontrol.adapters.sql.statements import bound, given
 from callcontrol.core.model import AgentId, Bot, Leg, PoolId, TransferId
 
@@ -65,8 +65,9 @@ def claim(connection: Connection, claims: Iterable[Claim]) -> set[AgentId]:
     """Whom the transfers got, of agents who are each claimed once: none whom somebody else has by now, and
     none for a transfer that has its outcome.
     """
+    dialect = connection.dialect.name
     wanted = [
-        (one.agent_id, one.by, stored(connection, one.until), one.pool_id, stored(connection, one.at))
+        (one.agent_id, one.by, to_stored(one.until, dialect), one.pool_id, to_stored(one.at, dialect))
         for one in sorted(claims, key=lambda one: one.agent_id)
     ]
     if not wanted:

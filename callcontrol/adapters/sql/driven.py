@@ -5,7 +5,6 @@ that of the driver.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -13,13 +12,10 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
 
 class Driven:
     """Made from a function that builds the statement for a kind of database. Parameters and columns are as
-    the database has them: see `stored` and `instant`.
+    the database has them: see `instants`.
     """
 
     def __init__(self, build: Callable[[str], Any]) -> None:
@@ -70,15 +66,3 @@ def _wrapped(connection: Connection, text: str, error: Exception) -> Exception:
         dialect=dialect,
     )
     return wrapped
-
-
-def stored(connection: Connection, at: datetime) -> Any:
-    """An instant as `Instant` writes it."""
-    return (at - _EPOCH) // _MICROSECOND if connection.dialect.name == "sqlite" else at
-
-
-def instant(value: Any) -> datetime | None:
-    """An instant as `Instant` reads it."""
-    if isinstance(value, int):
-        return _EPOCH + timedelta(microseconds=value)
-    return None if value is None else value.astimezone(UTC)

@@ -11,6 +11,18 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
+def to_stored(at: datetime, dialect: str) -> Any:
+    """As the driver takes it."""
+    return (at - _EPOCH) // _MICROSECOND if dialect == "sqlite" else at
+
+
+def from_stored(value: Any) -> datetime | None:
+    """As the driver gives it."""
+    if isinstance(value, int):
+        return _EPOCH + timedelta(microseconds=value)
+    return None if value is None else value.astimezone(UTC)
+
+
 class Instant(TypeDecorator[datetime]):
     """`timestamptz` on PostgreSQL; on SQLite microseconds since 1970 as an integer, so that an index
     orders them and nothing is rounded.
@@ -27,12 +39,7 @@ class Instant(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError(f"an instant without a zone: {value}")
-        return (value - _EPOCH) // _MICROSECOND if dialect.name == "sqlite" else value
+        return to_stored(value, dialect.name)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if dialect.name == "sqlite":
-            return _EPOCH + timedelta(microseconds=value)
-        instant: datetime = value
-        return instant.astimezone(UTC)
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return from_stored(value)
