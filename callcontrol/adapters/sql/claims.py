@@ -29,7 +29,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.driven import Driven
 from callcontrol.adapters.sql.errors import LostRaceError
-from callcontrol.adapters.sql.instants import Instant, to_stored
+from callcontrol.adapters.sql.instants import Instant, stored
 from callcontrol.adapters.sql.statements import bound, given
 from callcontrol.core.model import AgentId, Bot, Leg, PoolId, TransferId
 
@@ -65,9 +65,14 @@ def claim(connection: Connection, claims: Iterable[Claim]) -> set[AgentId]:
     """Whom the transfers got, of agents who are each claimed once: none whom somebody else has by now, and
     none for a transfer that has its outcome.
     """
-    dialect = connection.dialect.name
     wanted = [
-        (one.agent_id, one.by, to_stored(one.until, dialect), one.pool_id, to_stored(one.at, dialect))
+        (
+            one.agent_id,
+            one.by,
+            stored(connection.dialect, one.until),
+            one.pool_id,
+            stored(connection.dialect, one.at),
+        )
         for one in sorted(claims, key=lambda one: one.agent_id)
     ]
     if not wanted:

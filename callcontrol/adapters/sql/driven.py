@@ -5,6 +5,7 @@ that of the driver.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import cache
 from typing import Any
 
@@ -18,8 +19,9 @@ class Driven:
     the database has them: see `instants`.
     """
 
-    def __init__(self, build: Callable[[str], Any]) -> None:
-        self._compiled = cache(lambda dialect: _compiled(build(dialect), dialect))
+    def __init__(self, build: Callable[[str], Any], columns: Sequence[str] | None = None) -> None:
+        """`columns`: those that an INSERT gives, if not all."""
+        self._compiled = cache(lambda dialect: _compiled(build(dialect), dialect, columns))
 
     def rows(self, connection: Connection, given: dict[str, Any]) -> Sequence[Sequence[Any]]:
         rows: Sequence[Sequence[Any]] = self._run(connection, given).fetchall()
@@ -30,23 +32,47 @@ class Driven:
         changed: int = self._run(connection, given).rowcount
         return changed
 
+    def each(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> int:
+        """Run it for every one of the rows; how many rows it changed."""
+        text, order = self._compiled(connection.dialect.name)
+        with _translated(connection, text):
+            cursor: Any = connection.connection.cursor()
+            with closing(cursor):
+                cursor.executemany(text, rows if order is None else [[row[n] for n in order] for row in rows])
+                changed: int = cursor.rowcount
+                return changed
+
     def _run(self, connection: Connection, given: dict[str, Any]) -> Any:
         text, order = self._compiled(connection.dialect.name)
         driver: Any = connection.connection.driver_connection
-        try:
+        with _translated(connection, text):
             if order is not None:
                 return driver.execute(text, [given[name] for name in order])
             return driver.execute(text, given, binary=True)
-        except connection.dialect.loaded_dbapi.Error as error:
-            raise _wrapped(connection, text, error) from None
 
 
-def _compiled(statement: Any, dialect: str) -> tuple[str, Sequence[str] | None]:
+class _translated:  # noqa: N801 - reads as a phrase
+    """Errors of the driver, as SQLAlchemy would raise them."""
+
+    def __init__(self, connection: Connection, text: str) -> None:
+        self._connection, self._text = connection, text
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: object) -> None:
+        if isinstance(error, self._connection.dialect.loaded_dbapi.Error):
+            raise _wrapped(self._connection, self._text, error) from None
+
+
+def _compiled(
+    statement: Any, dialect: str, columns: Sequence[str] | None
+) -> tuple[str, Sequence[str] | None]:
     """The text, and the order of its parameters where they have no names."""
     if dialect == "sqlite":
-        compiled = statement.compile(dialect=sqlite.dialect(paramstyle="qmark"))
+        compiled = statement.compile(dialect=sqlite.dialect(paramstyle="qmark"), column_keys=columns)
         return str(compiled), tuple(compiled.positiontup)
-    return str(statement.compile(dialect=postgresql.psycopg.dialect())), None  # type: ignore[no-untyped-call]
+    of_postgresql: Any = postgresql.psycopg.dialect()  # type: ignore[no-untyped-call]
+    return str(statement.compile(dialect=of_postgresql, column_keys=columns)), None
 
 
 def _wrapped(connection: Connection, text: str, error: Exception) -> Exception:

@@ -19,7 +19,7 @@ from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.claims import FREED
 from callcontrol.adapters.sql.directory import Known
 from callcontrol.adapters.sql.driven import Driven
-from callcontrol.adapters.sql.instants import from_stored
+from callcontrol.adapters.sql.instants import instant
 from callcontrol.adapters.sql.statements import bound, given, insert_once, upsert
 from callcontrol.core.model import Agent, AgentId, Standing, TransferId
 from callcontrol.core.standing import Became, StandingChange
@@ -66,11 +66,7 @@ _STANDING = Driven(lambda dialect: select(*COLUMNS).where(_T.c.agent_id.in_(give
 def standing(row: Sequence[Any], zone: tzinfo, now: datetime) -> Standing:
     """From a row of `COLUMNS`, as the driver gives it."""
     _, strikes, resting, why, wrapping, claimed_by, claimed, idle, rung, talks, talks_on = row
-    resting_until, wrapping_until, claimed_until = (
-        from_stored(resting),
-        from_stored(wrapping),
-        from_stored(claimed),
-    )
+    resting_until, wrapping_until, claimed_until = instant(resting), instant(wrapping), instant(claimed)
     rests = resting_until is not None and resting_until > now
     wraps = wrapping_until is not None and wrapping_until > now
     is_claimed = claimed_until is not None and claimed_until > now
@@ -81,8 +77,8 @@ def standing(row: Sequence[Any], zone: tzinfo, now: datetime) -> Standing:
         resting_why=why if rests else "",
         wrapping_until=wrapping_until if wraps else None,
         claimed_by=TransferId(claimed_by) if is_claimed else None,
-        idle_since=from_stored(idle),
-        last_rung_at=from_stored(rung),
+        idle_since=instant(idle),
+        last_rung_at=instant(rung),
         transfers_today=talks if today else 0,
     )
 

@@ -10,8 +10,10 @@ from sqlalchemy import Connection, Select, bindparam, func, insert, select
 
 from callcontrol.adapters.sql import claims, journal, leads, outcomes
 from callcontrol.adapters.sql import schema as s
-from callcontrol.adapters.sql.directory import Known, Memory, with_toggle
+from callcontrol.adapters.sql.directory import STATE, Known, Memory, State, with_toggle
+from callcontrol.adapters.sql.driven import Driven
 from callcontrol.adapters.sql.facts import Facts
+from callcontrol.adapters.sql.instants import stored
 from callcontrol.adapters.sql.own_tables import NOTHING, Site
 from callcontrol.core.model import (
     AcceptBy,
@@ -86,7 +88,11 @@ _PREPARE = select(
 _ALL = select(*_COLUMNS).select_from(_joined(s.transfer))
 _NEWEST = _ALL.order_by(s.transfer.c.requested_at.desc(), s.transfer.c.id).limit(bindparam("at_most"))
 _UNCLOSED = _ALL.where(s.transfer.c.closed_at.is_(None)).order_by(s.transfer.c.requested_at)
-_INSERT = insert(s.transfer)
+_OPENED = (
+    *("id", "key", "fingerprint", "lead_id", "bot_id"),
+    *("lead_channel", "bot_channel", "pbx_started", "summary", "requested_at"),
+)
+_INSERT = Driven(lambda _: insert(s.transfer), _OPENED)
 
 
 def prepare(
@@ -120,7 +126,7 @@ def _opening(lead: Any) -> Select[Any]:
         s.transfer.c.lead_channel == bindparam("channel"), s.transfer.c.closed_at.is_(None)
     )
     return select(
-        _VERSION,
+        *STATE,
         of_key.scalar_subquery().label("of_key"),
         live.scalar_subquery().label("busy_with"),
         *leads.LEAD_COLUMNS,
@@ -153,15 +159,16 @@ def open_transfer(
     if site.lead is not None:
         leads.put(connection, site.lead)
     seen = _look(connection, request, call)
-    known = memory.current(connection, seen.version)
+    state = State(seen.version, seen.toggle_seq)
+    known = memory.roster(connection, state).known
     if seen.of_key is not None:
         return _of_key(connection, memory, request)
     if seen.busy_with is not None:
         raise ChannelBusyError(TransferId(seen.busy_with))
     bot = _bot(known, request.bot_id)
     lead = _settle(connection, seen, request)
-    connection.execute(
-        _INSERT,
+    _INSERT.count(
+        connection,
         {
             "id": transfer_id,
             "key": request.key,
@@ -172,7 +179,7 @@ def open_transfer(
             "bot_channel": call.bot,
             "pbx_started": call.pbx_started,
             "summary": request.summary,
-            "requested_at": now,
+            "requested_at": stored(connection.dialect, now),
         },
     )
     row = TransferRow(
@@ -187,7 +194,7 @@ def open_transfer(
     )
     if request.hold_id:
         claims.pass_on(connection, request.hold_id, transfer_id, now)
-    facts = Facts(connection, site.toggles(memory.roster(connection)), bot, lead, now)
+    facts = Facts(connection, site.toggles(memory.roster(connection, state)), bot, lead, now)
     written = first(row, facts)
     for step in {record.step for record in written.legs}:
         legs = [record.leg for record in written.legs if record.step is step]
