@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, select
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.codec import decode, encode
 from callcontrol.adapters.sql.statements import insert_once, upsert
+from callcontrol.core.events import AttemptResolved
 from callcontrol.core.model import (
     AcceptBy,
     AgentId,
@@ -18,9 +19,11 @@ from callcontrol.core.model import (
     Leg,
     LegFate,
     LegRecord,
+    PoolId,
     StepKind,
     TransferId,
 )
+from callcontrol.core.tuning import rings_of
 from callcontrol.ports import Entry, StoreError
 
 _COLUMNS = (
@@ -30,7 +33,11 @@ _COLUMNS = (
     s.journal.c.type,
     s.journal.c.payload,
 )
+_OF_THE_OUTCOME = frozenset({"bot_id", "requested_at"})  # see outcomes: a later turn leaves them
 _OF = select(*_COLUMNS).where(s.journal.c.transfer_id == bindparam("sought")).order_by(s.journal.c.seq)
+_RESOLVED = select(s.journal.c.payload).where(
+    s.journal.c.transfer_id == bindparam("sought"), s.journal.c.type == AttemptResolved.__name__
+)
 _OF_UNCLOSED = (
     select(*_COLUMNS)
     .join(s.transfer, s.transfer.c.id == s.journal.c.transfer_id)
@@ -76,10 +83,17 @@ def of_unclosed(connection: Connection) -> Mapping[str, tuple[Entry, ...]]:
     return defaultdict(tuple, {key: tuple(entries) for key, entries in found.items()})
 
 
+def resolved(connection: Connection, transfer_id: TransferId) -> tuple[AttemptResolved, ...]:
+    """Whom each attempt considered."""
+    payloads = connection.execute(_RESOLVED, {"sought": transfer_id}).scalars()
+    events = [decode(AttemptResolved.__name__, payload) for payload in payloads]
+    return tuple(event for event in events if isinstance(event, AttemptResolved))
+
+
 def put_legs(connection: Connection, transfer_id: TransferId, legs: Iterable[LegRecord]) -> None:
     rows = [_leg_values(transfer_id, record) for record in legs]
     if rows:
-        connection.execute(upsert(connection.dialect.name, s.leg), rows)
+        connection.execute(upsert(connection.dialect.name, s.leg, _OF_THE_OUTCOME), rows)
 
 
 def legs_of(connection: Connection, transfer_id: TransferId) -> tuple[LegRecord, ...]:
@@ -102,7 +116,7 @@ def _entry(row: Any) -> Entry:
 
 
 def _leg_values(transfer_id: TransferId, record: LegRecord) -> dict[str, Any]:
-    leg = record.leg
+    leg, ended = record.leg, rings_of(record)
     return {
         "id": leg.id,
         "transfer_id": transfer_id,
@@ -121,6 +135,9 @@ def _leg_values(transfer_id: TransferId, record: LegRecord) -> dict[str, Any]:
         "ended_at": record.ended_at,
         "fate": record.fate,
         "cause": record.cause,
+        "pool_id": record.pool_id,
+        "ending": ended and ended.end,
+        "rang_s": ended and ended.second,
     }
 
 
@@ -137,6 +154,7 @@ def _leg_record(row: Any) -> LegRecord:
         ended_at=row.ended_at,
         fate=None if row.fate is None else LegFate(row.fate),
         cause=row.cause,
+        pool_id=None if row.pool_id is None else PoolId(row.pool_id),
     )
 
 

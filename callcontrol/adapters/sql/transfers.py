@@ -180,6 +180,8 @@ def open_transfer(
             "pbx_started": call.pbx_started,
             "summary": request.summary,
             "requested_at": now,
+            "pattern": bot.pattern,
+            "ring_timeout_s": bot.ring_timeout_s,
         },
     )
     row = TransferRow(
