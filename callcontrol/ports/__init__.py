@@ -24,7 +24,9 @@ from callcontrol.ports.errors import (
     TaskRefusedError,
     UnknownError,
 )
+from callcontrol.ports.observer import Observer, Unobserved
 from callcontrol.ports.records import (
+    Backlog,
     Claim,
     Decide,
     Delivery,
@@ -33,6 +35,7 @@ from callcontrol.ports.records import (
     Entry,
     FactsOf,
     First,
+    Forgotten,
     Message,
     MessageKind,
     MessageState,
@@ -51,7 +54,9 @@ from callcontrol.ports.records import (
     Transition,
     WaitingLead,
     Which,
+    Whom,
 )
+from callcontrol.ports.statistics import Statistics
 from callcontrol.ports.store import Store
 from callcontrol.ports.switch import (
     AgentAsked,
@@ -70,6 +75,7 @@ from callcontrol.ports.switch import (
 __all__ = [
     "AgentAsked",
     "AgentWish",
+    "Backlog",
     "BusyError",
     "CallerId",
     "Cancelled",
@@ -89,6 +95,7 @@ __all__ = [
     "FactsOf",
     "Finding",
     "First",
+    "Forgotten",
     "Gateway",
     "HandoffDone",
     "KeyReusedError",
@@ -100,6 +107,7 @@ __all__ = [
     "MessageStatus",
     "NewLead",
     "NewMessage",
+    "Observer",
     "Overdue",
     "Pbx",
     "Planned",
@@ -110,6 +118,7 @@ __all__ = [
     "RingOrder",
     "Setback",
     "Speech",
+    "Statistics",
     "Store",
     "StoreError",
     "Subscription",
@@ -124,7 +133,9 @@ __all__ = [
     "TransferRow",
     "Transition",
     "UnknownError",
+    "Unobserved",
     "UnreachableError",
     "WaitingLead",
     "Which",
+    "Whom",
 ]

@@ -11,7 +11,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
-from callcontrol.adapters.sql.engine import make_engine, parse, reading
+from callcontrol.adapters.sql.engine import allow, make_engine, parse, reading
 from callcontrol.adapters.sql.errors import LostRaceError, translated
 from callcontrol.ports import StoreError
 
@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 LIMIT_S = 5.0
 _READERS = 2
+_REPORTERS = 1  # for questions that take seconds: no short one waits for them, and SQLite is slower by two
+REPORT_LIMIT_S = 120.0
 _POSTGRESQL_WRITERS = 3  # more of them only take turns at the interpreter
 _TOGETHER = 32  # writes in one transaction: with more, the first of them would wait too long
 _RACES = 3  # times a question is asked after another process wrote the same key
@@ -33,11 +35,12 @@ class Runner:
         """Raises ValueError for a database that is not supported. Connects when first asked."""
         self._one_writer = parse(url).drivername == "sqlite"
         writers = 1 if self._one_writer else _POSTGRESQL_WRITERS
-        self._engine = make_engine(url, writers + _READERS)
+        self._engine = make_engine(url, writers + _READERS + _REPORTERS)
         self._reading = reading(self._engine)
         self._writers = ThreadPoolExecutor(writers, "callcontrol-sql-write")
         self._readers = ThreadPoolExecutor(_READERS, "callcontrol-sql-read")
-        self._threads = (self._writers, self._readers)
+        self._reporters = ThreadPoolExecutor(_REPORTERS, "callcontrol-sql-report")
+        self._threads = (self._writers, self._readers, self._reporters)
         self._jobs: set[Future[Any]] = set()
         self._waiting: deque[_Job[Any]] = deque()
 
@@ -46,6 +49,19 @@ class Runner:
     ) -> T:
         job = _Job(lambda connection: question(connection, *args, **kwargs))
         return await self._ask(self._readers, job, partial(job.answer, self._reading))
+
+    async def read_at_leisure(
+        self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """A question over much of the database. It may take two minutes, in threads that nothing else waits for."""
+
+        def ask(connection: Connection) -> T:
+            allow(connection, REPORT_LIMIT_S)
+            return question(connection, *args, **kwargs)
+
+        job = _Job(ask)
+        work = partial(job.answer, self._reading)
+        return await self._ask(self._reporters, job, work, limit_s=REPORT_LIMIT_S)
 
     async def write(
         self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -66,6 +82,12 @@ class Runner:
         self._waiting.append(job)
         return await self._ask(self._writers, job, self._answer_waiting)
 
+    async def settle(self) -> None:
+        """Bring what was committed from SQLite's log into its file, and empty the log, if nobody reads it now."""
+        if self._one_writer:
+            job = _Job(lambda _: None)
+            await self._ask(self._writers, job, partial(_settle_file, self._engine, job))
+
     async def close(self) -> None:
         """What has been asked is answered first, if it ends in time."""
         for threads in self._threads:
@@ -78,7 +100,13 @@ class Runner:
                 threads.shutdown()
         self._engine.dispose()
 
-    async def _ask(self, threads: ThreadPoolExecutor, job: "_Job[T]", work: Callable[[], None]) -> T:
+    async def _ask(
+        self,
+        threads: ThreadPoolExecutor,
+        job: "_Job[T]",
+        work: Callable[[], None],
+        limit_s: float = LIMIT_S,
+    ) -> T:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()  # cancelled with its caller; the job goes on
         try:
@@ -88,7 +116,7 @@ class Runner:
         self._jobs.add(job.done)
         job.done.add_done_callback(self._jobs.discard)
         job.done.add_done_callback(partial(_hand_over, loop, answer))
-        timer = loop.call_later(LIMIT_S, _give_up, job.done, answer)
+        timer = loop.call_later(limit_s, _give_up, job.done, answer, limit_s)
         try:
             return await answer
         finally:
@@ -160,10 +188,10 @@ def _settle(answer: asyncio.Future[T], job: Future[T]) -> None:
         answer.set_exception(error)
 
 
-def _give_up(job: Future[T], answer: asyncio.Future[T]) -> None:
+def _give_up(job: Future[T], answer: asyncio.Future[T], limit_s: float) -> None:
     if not answer.done():
         job.cancel()  # only if it has not begun
-        answer.set_exception(StoreError(f"no answer from the database for {LIMIT_S:g} s", retryable=True))
+        answer.set_exception(StoreError(f"no answer from the database for {limit_s:g} s", retryable=True))
 
 
 def _answer(engine: Engine, ask: Callable[[Connection], T]) -> T:
@@ -180,6 +208,22 @@ def _answer(engine: Engine, ask: Callable[[Connection], T]) -> T:
             except LostRaceError:
                 continue
     raise StoreError("others were quicker to every agent, again and again", retryable=True)
+
+
+def _settle_file(engine: Engine, job: _Job[None]) -> None:
+    if not job.begins():
+        return
+    try:
+        with translated():
+            connection = engine.raw_connection()
+            try:
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                connection.close()
+    except BaseException as error:
+        job.done.set_exception(error)
+    else:
+        job.done.set_result(None)
 
 
 def _in_transaction(engine: Engine, ask: Callable[[Connection], T]) -> T:
