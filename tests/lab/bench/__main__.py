@@ -13,7 +13,7 @@ import structlog
 from rich.console import Console
 
 from tests.lab import Lab
-from tests.lab.bench import company, decisions, figures, load, report, routing
+from tests.lab.bench import analytics, company, decisions, figures, load, report, routing
 from tests.lab.bench.client import Client
 from tests.lab.bench.figures import DIAL, DIALPLAN, HTTP, QUEUE
 from tests.lab.bench.one_by_one import Turns
@@ -36,6 +36,8 @@ class Sizes:
     spread_s: float
     resolves: int
     resolve_rounds: int
+    report_legs: int
+    report_rounds: int
 
 
 @dataclass
@@ -118,10 +120,16 @@ def resident(daemon: Site) -> int:
     return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS"))
 
 
-async def measure(sizes: Sizes, page: Path | None, *, routing: bool, routing_only: bool) -> None:
+async def measure(
+    sizes: Sizes, page: Path | None, *, routing: bool, routing_only: bool, reports_only: bool
+) -> None:
     found = Findings()
     if routing_only:
         await measure_routing(sizes, found)
+        report.show(out, report.verdict_sheet(found.verdicts))
+        return
+    if reports_only:
+        await measure_reports(sizes, found)
         report.show(out, report.verdict_sheet(found.verdicts))
         return
     load_before = os.getloadavg()[0]
@@ -137,6 +145,8 @@ async def measure(sizes: Sizes, page: Path | None, *, routing: bool, routing_onl
         out.print("  decisions on the simulated switch")
         taken = await decisions.run(sizes.decisions, sizes.spread_s)
         found.add(figures.decisions(taken, sizes.spread_s), figures.decisions_verdict(taken))
+    if sizes.report_rounds:
+        await measure_reports(sizes, found)
     if routing:
         await measure_routing(sizes, found)
     verdicts = report.verdict_sheet(found.verdicts)
@@ -152,6 +162,12 @@ async def measure_routing(sizes: Sizes, found: Findings) -> None:
     by_rule, everyone = routing.sheets(taken)
     found.add(by_rule, *routing.verdicts(taken))
     found.add(everyone)
+
+
+async def measure_reports(sizes: Sizes, found: Findings) -> None:
+    out.print(f"  the report over {sizes.report_legs:,} legs, which are written first")
+    taken = await analytics.run(sizes.report_legs, sizes.report_rounds)
+    found.add(analytics.sheet(taken), analytics.verdict(taken))
 
 
 async def measure_calls(lab: Lab, daemon: Site, sizes: Sizes, found: Findings) -> None:
@@ -178,6 +194,8 @@ def main() -> int:
         spread_s=5.0,
         resolves=400,
         resolve_rounds=6,
+        report_legs=1_000_000,
+        report_rounds=5,
     )
     for name, value in vars(whole).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
@@ -187,13 +205,17 @@ def main() -> int:
         "--routing", action="store_true", help="also the store at 10,000 agents: 5 more minutes"
     )
     parser.add_argument("--routing-only", action="store_true", help="no PBX: print how fast the store is")
+    parser.add_argument("--reports-only", action="store_true", help="no PBX: print how fast the report is")
     given = vars(parser.parse_args())
     routing, routing_only = given.pop("routing"), given.pop("routing_only")
+    reports_only = given.pop("reports_only")
     logging.basicConfig(level=logging.ERROR)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     page = None if given.pop("no_page") else given["page"]
     del given["page"]
-    asyncio.run(measure(Sizes(**given), page, routing=routing, routing_only=routing_only))
+    asyncio.run(
+        measure(Sizes(**given), page, routing=routing, routing_only=routing_only, reports_only=reports_only)
+    )
     return 0
 
 
