@@ -13,6 +13,7 @@ from callcontrol.ports import (
     ChannelBusyError,
     ChannelUnknownError,
     ClaimLostError,
+    ElsewhereError,
     KeyReusedError,
     PortError,
     TaskRefusedError,
@@ -69,7 +70,7 @@ async def _answer(_: Request, error: Exception) -> JSONResponse:
         case KeyReusedError():
             detail = str(error) or "the idempotency key was used for another request"
             return problem(HTTPStatus.CONFLICT, detail)
-        case TaskRefusedError():
+        case TaskRefusedError() | ElsewhereError():
             return problem(HTTPStatus.CONFLICT, str(error))
         case PortError(retryable=True):
             headers = {"Retry-After": str(RETRY_AFTER_S)}

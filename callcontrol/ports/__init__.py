@@ -18,6 +18,7 @@ from callcontrol.ports.delivery import (
 from callcontrol.ports.errors import (
     ChannelBusyError,
     ChannelUnknownError,
+    ElsewhereError,
     KeyReusedError,
     PortError,
     StoreError,
@@ -90,6 +91,7 @@ __all__ = [
     "DeliveryReport",
     "Done",
     "DoubtError",
+    "ElsewhereError",
     "Enrolment",
     "Entry",
     "FactsOf",

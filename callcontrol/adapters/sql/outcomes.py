@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Text, bindparam, exists, or_, select, update
 
-from callcontrol.adapters.sql import cadence, hooks, journal, leads, outbox, past, standings, tasks
+from callcontrol.adapters.sql import cadence, claims, hooks, journal, leads, outbox, past, standings, tasks
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.directory import Memory
 from callcontrol.adapters.sql.facts import Facts
@@ -59,10 +59,10 @@ def record(connection: Connection, memory: Memory, transition: Transition, rules
         _leave_agents(connection, memory, transition)
     if transition.closed:
         connection.execute(_CLOSE, {"transfer": transfer_id, "closed_at": at})
-        standings.release(connection, transfer_id)
+        claims.release(connection, transfer_id)
     elif transition.outcome is not None:
         winner = transition.outcome.leg.agent_id if isinstance(transition.outcome, Connected) else None
-        standings.keep_only(connection, transfer_id, winner, at)
+        claims.keep_only(connection, transfer_id, winner, at)
 
 
 def _leave_agents(connection: Connection, memory: Memory, transition: Transition) -> None:
