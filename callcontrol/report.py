@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from datetime import tzinfo
 
 from callcontrol.core import analytics
-from callcontrol.core.analytics import By, Counts, Quarter, Report, Span
+from callcontrol.core.analytics import By, Report
+from callcontrol.core.counted import Counts, Quarter, Span
 from callcontrol.ports import Statistics
 
 _BY_TIME = {By.HOUR, By.WEEKDAY}

@@ -12,7 +12,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from callcontrol.api.bodies import Identifier
 from callcontrol.api.problems import Refused
 from callcontrol.api.service import Served
-from callcontrol.core.analytics import By, Report, Span
+from callcontrol.core.analytics import By, Report
+from callcontrol.core.counted import Span
 from callcontrol.core.model import BotId, MissedBecause, Term
 from callcontrol.report import report
 

@@ -29,7 +29,8 @@ from callcontrol.cli.report_words import (
     span_of,
     timeouts,
 )
-from callcontrol.core.analytics import By, Report, Span
+from callcontrol.core.analytics import By, Report
+from callcontrol.core.counted import Span
 from callcontrol.core.estimate import Estimate
 from callcontrol.core.model import BotId
 from callcontrol.report import report as ask_report

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from callcontrol.core.analytics import Attempts, CallBack, Legs, Quarter, Span, Transfers
+from callcontrol.core.counted import Attempts, CallBack, Legs, Quarter, Span, Transfers
 from callcontrol.core.model import Term
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from callcontrol.adapters.sql import SqlStore
 from callcontrol.cli.report_page import page
-from callcontrol.core.analytics import Span
+from callcontrol.core.counted import Span
 from callcontrol.report import report
 from tests.adapters.store import past
 from tests.adapters.store import people as p

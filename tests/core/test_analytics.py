@@ -5,20 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callcontrol.core.analytics import (
-    FALLBACKS,
-    NO_POOL,
-    Attempts,
-    By,
-    CallBack,
-    Counts,
-    Legs,
-    Quarter,
-    Span,
-    Sums,
-    Transfers,
-    report,
-)
+from callcontrol.core.analytics import FALLBACKS, NO_POOL, By, report
+from callcontrol.core.counted import Attempts, CallBack, Counts, Legs, Quarter, Span, Sums, Transfers
 from callcontrol.core.model import AgentId, BotId, LegFate, MissedBecause, Pattern, PoolId, StepKind, Term
 from callcontrol.core.tuning import End, Rings
 

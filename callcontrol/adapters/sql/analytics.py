@@ -17,7 +17,7 @@ from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.elapsed import micros, quarter_hours, tenths
 from callcontrol.adapters.sql.runner import Runner
 from callcontrol.adapters.sql.tasks import CALL_BACK
-from callcontrol.core.analytics import Attempts, CallBack, Legs, Quarter, Span, Sums, Transfers
+from callcontrol.core.counted import Attempts, CallBack, Legs, Quarter, Span, Sums, Transfers
 from callcontrol.core.model import (
     AgentId,
     BotId,

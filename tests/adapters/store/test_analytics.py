@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from callcontrol.core.analytics import FALLBACKS, NO_POOL, By, Span
+from callcontrol.core.analytics import FALLBACKS, NO_POOL, By
+from callcontrol.core.counted import Span
 from callcontrol.core.estimate import wilson
 from callcontrol.core.events import AttemptResolved
 from callcontrol.core.model import (

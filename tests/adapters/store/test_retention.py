@@ -12,7 +12,7 @@ from callcontrol.adapters.speech.command import CommandSpeech, SpeechSettings
 from callcontrol.adapters.sql import Planned, SqlStore
 from callcontrol.adapters.sql.engine import make_engine
 from callcontrol.adapters.sql.schema import metadata
-from callcontrol.core.analytics import Span
+from callcontrol.core.counted import Span
 from callcontrol.core.events import LeadHungUp
 from callcontrol.core.followup import FollowUp, NewTask, TextOut
 from callcontrol.core.hooks import HookEvent

@@ -11,7 +11,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from callcontrol.adapters.sql import SqlStore, upgrade
-from callcontrol.core.analytics import By, Span
+from callcontrol.core.analytics import By
+from callcontrol.core.counted import Span
 from callcontrol.report import report
 from tests.lab.bench.report import Sheet, Verdict, quantile
 
