@@ -2,7 +2,7 @@
 
 The rooms, and who imports whom (held by import-linter):
 
-    cli -> app -> api, adapters, outbox, callbacks, switchboard, config -> conductor -> ports -> core
+    cli -> app -> api, adapters, outbox, callbacks, retention, switchboard, config -> report, conductor -> ports -> core
 
 The route of one call:
 

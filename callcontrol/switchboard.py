@@ -29,6 +29,7 @@ from callcontrol.ports import (
     LinkDown,
     LinkUp,
     NewLead,
+    Observer,
     Pbx,
     PortError,
     Report,
@@ -38,6 +39,7 @@ from callcontrol.ports import (
     TransferAsked,
     TransferRow,
     UnknownError,
+    Unobserved,
 )
 from callcontrol.turn import FirstTurn
 from callcontrol.wording import Wording
@@ -64,6 +66,7 @@ class Switchboard:
         word: Word | None = None,
         on_outcome: Callable[[], None] = lambda: None,
         on_call: Callable[[CallReport | LinkUp], None] = lambda _: None,
+        observer: Observer | None = None,
     ) -> None:
         """`word` gives texts their words; the usual ones where there is none.
 
@@ -71,7 +74,13 @@ class Switchboard:
         what the switch reports of others' calls, and when it can be asked again.
         """
         self._ports = Ports(
-            pbx=pbx, store=store, speech=speech, clock=clock, word=word or Wording(), on_outcome=on_outcome
+            pbx=pbx,
+            store=store,
+            speech=speech,
+            clock=clock,
+            word=word or Wording(),
+            on_outcome=on_outcome,
+            observer=observer or Unobserved(),
         )
         self._on_call = on_call
         self._console = Console(self._ports)
@@ -150,6 +159,7 @@ class Switchboard:
             del self._opening[request.key]
 
     async def _open(self, request: Request) -> TransferRow:
+        asked = asyncio.get_running_loop().time()
         try:
             call = await self._free_call(request.channel)
         except (PortError, ChannelBusyError):
@@ -157,7 +167,7 @@ class Switchboard:
             if not isinstance(found, TransferRow):
                 raise
         else:
-            found = await self._begin(request, call)
+            found = await self._begin(request, call, asked)
         await self._adopt(found)
         return found
 
@@ -169,7 +179,7 @@ class Switchboard:
             raise ChannelBusyError(busy.id)
         return call
 
-    async def _begin(self, request: Request, call: Call) -> TransferRow:
+    async def _begin(self, request: Request, call: Call, asked: float) -> TransferRow:
         """The new transfer, or the one that the key belongs to already."""
         transfer_id = TransferId(str(uuid.uuid4()))
         conductor = self._new_conductor(transfer_id, call)
@@ -188,6 +198,8 @@ class Switchboard:
         conductor.begin(row, first)
         self._start(conductor)
         await asyncio.sleep(0)  # the phones' orders leave before the answer is written
+        taken = asyncio.get_running_loop().time() - asked
+        self._ports.observer.decided(e.TransferRequested.__name__, taken)
         log.info("transfer started", transfer=transfer_id, bot=row.bot.id, bot_leg=call.bot is not None)
         return row
 

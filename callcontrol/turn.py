@@ -11,7 +11,7 @@ from callcontrol.core.availability import Lines
 from callcontrol.core.followup import Word, follow_up
 from callcontrol.core.model import Bot, Call, ChannelId, LegRecord, SoFar
 from callcontrol.core.transfer import Transfer
-from callcontrol.ports import Entry, FactsOf, TransferRow, Transition
+from callcontrol.ports import Entry, FactsOf, Observer, TransferRow, Transition
 
 
 def settings_of(bot: Bot) -> e.Settings:
@@ -87,6 +87,19 @@ def transition(
     return written, warnings
 
 
+def observe(observer: Observer, written: Transition, known: Mapping[ChannelId, LegRecord]) -> None:
+    """Tell what a turn that is on disk has changed, `known` being the legs before it."""
+    begun = {record.attempt: record.step for record in written.legs}
+    for attempt in begun.keys() - {record.attempt for record in known.values()}:
+        observer.attempted(begun[attempt])
+    for record in written.legs:
+        before = known.get(record.leg.id)
+        if record.fate is not None and record.ended_at and (before is None or before.ended_at is None):
+            observer.leg_ended(record.fate)
+    if written.outcome is not None:
+        observer.finished(written.outcome)
+
+
 class FirstTurn:
     """What a request comes to at once: whom it rings first, or that there is nobody.
 
@@ -104,6 +117,7 @@ class FirstTurn:
         self.commands: list[e.Command] = []
         self.entries: list[Entry] = []
         self.warnings: tuple[str, ...] = ()
+        self.written: Transition
 
     def __call__(self, row: TransferRow, facts_of: FactsOf) -> Transition:
         self.machine, self.commands, self.entries = Transfer(), [], []
@@ -118,10 +132,10 @@ class FirstTurn:
                     events.append(decide(command, row.bot, facts_of, so_far, now=self.now, lines=self.lines))
                 else:
                     self.commands.append(command)
-        written, self.warnings = transition(
+        self.written, self.warnings = transition(
             row, self.machine, self.entries, self.commands, {}, word=self._word
         )
-        return written
+        return self.written
 
 
 def _new_channel_id() -> ChannelId:

@@ -7,16 +7,19 @@ from fastapi.responses import HTMLResponse
 from fastapi.security import HTTPBearer
 
 import callcontrol.api.agents
+import callcontrol.api.analytics
 import callcontrol.api.cadence
 import callcontrol.api.health
 import callcontrol.api.outbox
 import callcontrol.api.routing
+import callcontrol.api.scrape
 import callcontrol.api.tasks
 import callcontrol.api.transfers
 from callcontrol.api import problems
 from callcontrol.api.answers import ProblemAnswer
 from callcontrol.api.gate import Gate, Token
 from callcontrol.api.manual import page
+from callcontrol.api.metrics import Counted
 from callcontrol.api.service import Service
 
 _BEARER = HTTPBearer(auto_error=False, description="A token from the configuration.")
@@ -52,6 +55,7 @@ def create_api(service: Service, tokens: Sequence[Token]) -> FastAPI:
         callcontrol.api.transfers,
         callcontrol.api.routing,
         callcontrol.api.agents,
+        callcontrol.api.analytics,
         callcontrol.api.tasks,
         callcontrol.api.cadence,
         callcontrol.api.outbox,
@@ -59,6 +63,7 @@ def create_api(service: Service, tokens: Sequence[Token]) -> FastAPI:
         app.include_router(module.router, dependencies=guarded, responses=_REFUSALS)
     app.include_router(callcontrol.api.outbox.reports, responses=_REFUSALS)
     app.include_router(callcontrol.api.health.router)
+    app.include_router(callcontrol.api.scrape.router, dependencies=guarded)
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
@@ -66,4 +71,5 @@ def create_api(service: Service, tokens: Sequence[Token]) -> FastAPI:
 
     problems.install(app)
     app.add_middleware(Gate, tokens=tokens)
+    app.add_middleware(Counted, metrics=service.metrics)
     return app

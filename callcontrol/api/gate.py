@@ -1,4 +1,4 @@
-"""The gate before every route below /v1: who asks, whether they may, and how much they say.
+"""The gate before every route below /v1, and before /metrics: who asks, whether they may, and how much they say.
 
 It stands before FastAPI, which would read a body, and complain about it, before it looks at a token.
 """
@@ -87,7 +87,7 @@ class Gate:
 
 
 def _guarded(path: str) -> bool:
-    return path == "/v1" or path.startswith("/v1/")
+    return path in ("/v1", "/metrics") or path.startswith("/v1/")
 
 
 async def _body(headers: Headers, receive: Receive) -> bytes | tuple[HTTPStatus, str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import structlog
 
 from callcontrol.adapters.simulated import SimulatedPbx
-from callcontrol.api import Service, Token, create_api
+from callcontrol.api import Metrics, Service, Token, create_api
 from callcontrol.app import compose
 from callcontrol.app.clock import SystemClock
 from callcontrol.app.compose import Adapters, adapters
@@ -23,6 +23,7 @@ from callcontrol.callbacks import CallBacks
 from callcontrol.config import Access, Config
 from callcontrol.outbox import Outbox
 from callcontrol.ports import PortError
+from callcontrol.retention import Retention
 from callcontrol.switchboard import Switchboard
 
 log = structlog.get_logger(__name__)
@@ -90,6 +91,7 @@ async def _run(config: Config, parts: Adapters, listening: socket.socket) -> Non
         outbox.wake()
         call_backs.wake()
 
+    metrics = Metrics()
     switchboard = Switchboard(
         pbx=parts.pbx,
         store=parts.store,
@@ -98,6 +100,7 @@ async def _run(config: Config, parts: Adapters, listening: socket.socket) -> Non
         word=config.texts.wording(),
         on_outcome=wake,
         on_call=call_backs.report,
+        observer=metrics,
     )
     service = Service(
         transfers=switchboard,
@@ -105,11 +108,14 @@ async def _run(config: Config, parts: Adapters, listening: socket.socket) -> Non
         linked=lambda: parts.pbx.linked,
         lines=parts.pbx.line,
         now=parts.clock.now,
+        metrics=metrics,
         wake_outbox=outbox.wake,
         reporters={lane.name: lane.gateway for lane in parts.lanes},
         report_secrets=report_secrets(config.sms),
     )
     web = WebServer(create_api(service, tokens(config)), listening)
+    days = config.retention.days
+    retention = days and Retention(store=parts.store, speech=parts.speech, clock=parts.clock, days=days)
     pulse = Pulse(parts.store, lambda: parts.pbx.linked)
     notifier = Notifier()
     _offer_simulated_call(parts)
@@ -125,6 +131,7 @@ async def _run(config: Config, parts: Adapters, listening: socket.socket) -> Non
                 *_taking_agents_over(config, parts, group),
                 group.create_task(_tell_when_ready(switchboard, notifier)),
                 group.create_task(notifier.feed(pulse.healthy)),
+                *([group.create_task(retention.run())] if retention else []),
                 group.create_task(_keep_time(parts.clock, switchboard)),
             ]
             serving = group.create_task(web.run_until(stop))

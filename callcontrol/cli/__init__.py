@@ -14,9 +14,11 @@ from callcontrol.cli import (
     database,
     directory,
     explain,
+    forget,
     initialise,
     outbox,
     pools,
+    report,
     rules,
     schedules,
     tasks,
@@ -57,6 +59,8 @@ for command in (
     transfers.transfer,
     transfers.transfers,
     transfers.show,
+    report.report,
+    forget.forget,
 ):
     app.command()(command)
 app.add_typer(database.app, name="db")

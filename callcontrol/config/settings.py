@@ -195,6 +195,12 @@ class Tasks(Model):
     trunk_prefixes: Prefixes = ("9", "0")
 
 
+class Retention(Model):
+    """How long personal data is kept."""
+
+    days: Annotated[int, Field(ge=1, le=36_500)] | None = None  # none: until someone says `forget`
+
+
 class LogLevel(StrEnum):
     DEBUG = "debug"
     INFO = "info"
@@ -226,6 +232,7 @@ class Config(Model):
     tasks: Tasks = Tasks()
     texts: Texts = Texts()
     webhooks: tuple[Webhook, ...] = ()
+    retention: Retention = Retention()
     logging: Logging = Logging()
 
     @field_validator("webhooks")

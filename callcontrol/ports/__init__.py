@@ -25,7 +25,9 @@ from callcontrol.ports.errors import (
     TaskRefusedError,
     UnknownError,
 )
+from callcontrol.ports.observer import Observer, Unobserved
 from callcontrol.ports.records import (
+    Backlog,
     Claim,
     Decide,
     Delivery,
@@ -34,6 +36,7 @@ from callcontrol.ports.records import (
     Entry,
     FactsOf,
     First,
+    Forgotten,
     Message,
     MessageKind,
     MessageState,
@@ -52,7 +55,9 @@ from callcontrol.ports.records import (
     Transition,
     WaitingLead,
     Which,
+    Whom,
 )
+from callcontrol.ports.statistics import Statistics
 from callcontrol.ports.store import Store
 from callcontrol.ports.switch import (
     AgentAsked,
@@ -71,6 +76,7 @@ from callcontrol.ports.switch import (
 __all__ = [
     "AgentAsked",
     "AgentWish",
+    "Backlog",
     "BusyError",
     "CallerId",
     "Cancelled",
@@ -91,6 +97,7 @@ __all__ = [
     "FactsOf",
     "Finding",
     "First",
+    "Forgotten",
     "Gateway",
     "HandoffDone",
     "KeyReusedError",
@@ -102,6 +109,7 @@ __all__ = [
     "MessageStatus",
     "NewLead",
     "NewMessage",
+    "Observer",
     "Overdue",
     "Pbx",
     "Planned",
@@ -112,6 +120,7 @@ __all__ = [
     "RingOrder",
     "Setback",
     "Speech",
+    "Statistics",
     "Store",
     "StoreError",
     "Subscription",
@@ -126,7 +135,9 @@ __all__ = [
     "TransferRow",
     "Transition",
     "UnknownError",
+    "Unobserved",
     "UnreachableError",
     "WaitingLead",
     "Which",
+    "Whom",
 ]

@@ -75,3 +75,7 @@ class Speech(Protocol):
     async def render(self, text: str) -> Path:
         """The same text gives the same file. Raises PortError where the command fails."""
         ...
+
+    async def erase(self, text: str) -> None:
+        """Leave no sound file of it. Never raises for what is not there."""
+        ...

@@ -310,3 +310,31 @@ class Overdue:
     lead: Lead
     bot: Bot
     assigned: Agent | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Backlog:
+    """What waits in the outbox."""
+
+    queued: int
+    claimed: int
+    parked: int  # for a person
+    oldest_at: datetime | None  # of those queued or claimed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Whom:
+    """A lead to be forgotten: by id, or all with one of these ways to write a number."""
+
+    lead_id: LeadId | None = None
+    phones: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Forgotten:
+    """What was erased."""
+
+    leads: int
+    transfers: int
+    messages: int
+    said: tuple[str, ...] = field(default=(), repr=False)  # texts that may lie about as sound files

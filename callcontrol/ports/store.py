@@ -23,12 +23,14 @@ from callcontrol.core.model import (
 )
 from callcontrol.ports.cadence import Cancelled, ClaimedStep, Enrolment, Planned
 from callcontrol.ports.records import (
+    Backlog,
     Claim,
     Decide,
     DeliveryReport,
     Entry,
     FactsOf,
     First,
+    Forgotten,
     Message,
     MessageStatus,
     NewLead,
@@ -41,7 +43,9 @@ from callcontrol.ports.records import (
     Transition,
     WaitingLead,
     Which,
+    Whom,
 )
+from callcontrol.ports.statistics import Statistics
 from callcontrol.ports.switch import (
     Finding,
 )
@@ -53,6 +57,9 @@ class Store(Protocol):
     """The database. Each method is one transaction, run to its end even if the caller is cancelled.
     All raise StoreError where the database is away.
     """
+
+    @property
+    def statistics(self) -> Statistics: ...
 
     async def check(self) -> Sequence[Finding]: ...
 
@@ -285,6 +292,20 @@ class Store(Protocol):
 
     async def release_step(self, claim_id: str, due_at: datetime) -> None:
         """Give a step back, due again then. Raises ClaimLostError."""
+        ...
+
+    async def backlog(self) -> Backlog: ...
+
+    async def forget(self, whom: Whom, now: datetime, *, with_tasks: bool) -> Forgotten:
+        """Erase a lead's personal data, keeping what is counted.
+
+        Raises UnknownError; StoreError while a transfer of the lead is live, or, but for `with_tasks`,
+        a task is open.
+        """
+        ...
+
+    async def forget_before(self, before: datetime, now: datetime) -> Forgotten:
+        """Erase some of what is older than `before`; call it again until that is nothing."""
         ...
 
     async def close(self) -> None: ...

@@ -13,7 +13,7 @@ import pytest
 from callcontrol.adapters.simulated import Behaviour, SimulatedPbx
 from callcontrol.adapters.simulated.pbx import Does
 from callcontrol.adapters.sql import OwnTables, SqlStore
-from callcontrol.api import Service, Token, create_api
+from callcontrol.api import Metrics, Service, Token, create_api
 from callcontrol.app.clock import SystemClock
 from callcontrol.app.web import WebServer, listen
 from callcontrol.config.schedule import ALWAYS
@@ -93,6 +93,7 @@ async def running(
     reporters: Mapping[str, object] | None = None,
     own: OwnTables | None = None,
 ) -> AsyncIterator[Office]:
+    folder.mkdir(exist_ok=True)
     woken = asyncio.Event()
     store = SqlStore(f"sqlite:///{folder / 'cc.db'}", own=own)
     await store.ensure_schema()
@@ -100,7 +101,8 @@ async def running(
     clock = SystemClock()
     answers = Behaviour(does=Does.ANSWERS, after_s=0.05)
     pbx = SimulatedPbx(clock=clock, phones={"bob": answers})
-    switchboard = Switchboard(pbx=pbx, store=store, speech=None, clock=clock)
+    metrics = Metrics()
+    switchboard = Switchboard(pbx=pbx, store=store, speech=None, clock=clock, observer=metrics)
     service = Service(
         transfers=switchboard,
         store=store,
@@ -108,6 +110,7 @@ async def running(
         lines=pbx.line,
         now=clock.now,
         keep_alive_s=keep_alive_s,
+        metrics=metrics,
         wake_outbox=woken.set,
         reporters=reporters or {},
         report_secrets=dict.fromkeys(reporters or {}, REPORT_SECRET),

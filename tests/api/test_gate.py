@@ -22,6 +22,8 @@ ROUTES = [
     ("DELETE", "/v1/agents/alice/rest"),
     ("GET", "/v1/explain"),
     ("GET", "/v1/reachable"),
+    ("GET", "/v1/analytics"),
+    ("GET", "/metrics"),
     ("GET", "/v1/tasks"),
     ("GET", "/v1/tasks/7"),
     ("POST", "/v1/tasks/7/claim"),
@@ -55,7 +57,7 @@ async def test_the_routes_tested_here_are_all_there_are(office):
         (method.upper(), re.sub(r"{(\w+)}", lambda found: NAMED[found[1]], path))
         for path, methods in paths.items()
         for method in methods
-        if path.startswith("/v1") and not path.startswith(WITH_SECRETS_OF_THEIR_OWN)
+        if path.startswith(("/v1", "/metrics")) and not path.startswith(WITH_SECRETS_OF_THEIR_OWN)
     }
     assert guarded == set(ROUTES)
 

@@ -88,6 +88,9 @@ class SilentSpeech(Speech):
         self.rendered.append(text)
         return Path(f"/sounds/{len(self.rendered)}.wav")
 
+    async def erase(self, text: str) -> None:
+        self.rendered = [one for one in self.rendered if one != text]
+
 
 class Office:
     def __init__(

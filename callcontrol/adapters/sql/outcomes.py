@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Text, bindparam, exists, or_, select, update
 
-from callcontrol.adapters.sql import cadence, claims, hooks, journal, leads, outbox, standings, tasks
+from callcontrol.adapters.sql import cadence, claims, hooks, journal, leads, outbox, past, standings, tasks
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.directory import Memory
 from callcontrol.adapters.sql.facts import Facts
@@ -18,6 +18,7 @@ from callcontrol.ports import NewMessage, StoreError, Transition
 
 MOST_OF_A_POOL = 50  # texts at once; more of them would be spam
 
+_WINNER = s.leg.c.id == bindparam("by_leg", type_=Text)
 _FINISH = (
     update(s.transfer)
     .where(
@@ -25,10 +26,10 @@ _FINISH = (
         s.transfer.c.outcome.is_(None),
         or_(
             bindparam("by_leg", type_=Text).is_(None),
-            exists().where(s.leg.c.id == bindparam("by_leg", type_=Text)),
+            exists().where(_WINNER),
         ),
     )
-    .returning(s.transfer.c.lead_id, s.transfer.c.bot_id)
+    .returning(s.transfer.c.lead_id, s.transfer.c.bot_id, s.transfer.c.requested_at)
 )
 _OUTCOME = select(
     s.transfer.c.outcome,
@@ -98,6 +99,7 @@ def _finish(
     if finished is None:
         _check_same(connection, transfer_id, outcome)
         return None
+    past.keep(connection, transfer_id, outcome, finished, at)
     lead_id = finished.lead_id
     texts = list(follow_up.texts)
     if follow_up.to_pool:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from callcontrol.adapters.sql import (
     agents,
     apply,
+    backlog,
     cadence,
     callbacks,
     checks,
@@ -21,9 +22,11 @@ from callcontrol.adapters.sql import (
     outbox,
     outcomes,
     resolving,
+    retention,
     tasks,
     transfers,
 )
+from callcontrol.adapters.sql.analytics import SqlStatistics
 from callcontrol.adapters.sql.changes import Change
 from callcontrol.adapters.sql.migrate import SchemaStatus, status_of, upgrade_in
 from callcontrol.adapters.sql.own_agents import Snapshot
@@ -48,6 +51,7 @@ from callcontrol.core.model import (
     TransferId,
 )
 from callcontrol.ports import (
+    Backlog,
     Cancelled,
     Claim,
     ClaimedStep,
@@ -59,6 +63,7 @@ from callcontrol.ports import (
     FactsOf,
     Finding,
     First,
+    Forgotten,
     Message,
     MessageStatus,
     NewLead,
@@ -74,6 +79,7 @@ from callcontrol.ports import (
     Transition,
     WaitingLead,
     Which,
+    Whom,
 )
 
 T = TypeVar("T")
@@ -109,6 +115,12 @@ class SqlStore:
         self._synchronised: tuple[Snapshot, int] | None = None  # with which version of the directory
         self._now = now
         self._task_rules = task_rules or TaskRules()
+        self._statistics = SqlStatistics(self._runner)
+
+    @property
+    def statistics(self) -> SqlStatistics:
+        """The questions of reports."""
+        return self._statistics
 
     async def ensure_schema(self) -> Sequence[str]:
         """Give an empty database its tables; refuse one of another version, saying what to do. Look whether
@@ -379,6 +391,22 @@ class SqlStore:
 
     async def report_delivery(self, report: DeliveryReport, now: datetime) -> bool:
         return await self._runner.write(mailroom.report, report, now)
+
+    async def backlog(self) -> Backlog:
+        return await self._runner.read(backlog.backlog)
+
+    async def forget(self, whom: Whom, now: datetime, *, with_tasks: bool) -> Forgotten:
+        about = await self._runner.read_at_leisure(retention.messages_about, whom)
+        found = await self._runner.write(retention.forget, whom, about, now, with_tasks=with_tasks)
+        await self._runner.settle()
+        return found
+
+    async def forget_before(self, before: datetime, now: datetime) -> Forgotten:
+        due = await self._runner.read_at_leisure(retention.due, before)
+        found = await self._runner.write(retention.forget_due, due, now)
+        if not found.transfers:
+            await self._runner.settle()
+        return found
 
     async def enrol(
         self, lead_id: LeadId, name: str, steps: Sequence[Planned], *, key: str | None = None

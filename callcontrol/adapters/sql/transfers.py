@@ -93,6 +93,7 @@ _UNCLOSED = _ALL.where(s.transfer.c.closed_at.is_(None)).order_by(s.transfer.c.r
 _OPENED = (
     *("id", "key", "fingerprint", "lead_id", "bot_id"),
     *("lead_channel", "bot_channel", "pbx_started", "summary", "requested_at"),
+    *("pattern", "ring_timeout_s"),
 )
 _INSERT = Driven(lambda _: insert(s.transfer), _OPENED)
 
@@ -183,6 +184,8 @@ def open_transfer(
             "pbx_started": call.pbx_started,
             "summary": request.summary,
             "requested_at": stored(connection.dialect, now),
+            "pattern": bot.pattern,
+            "ring_timeout_s": bot.ring_timeout_s,
         },
     )
     row = TransferRow(

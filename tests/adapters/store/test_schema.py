@@ -4,6 +4,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import select, text
 
 from callcontrol.adapters.sql import (
@@ -24,6 +25,7 @@ from callcontrol.core.model import All, OutcomeActions, Pool, PoolId, Rule, Stri
 from callcontrol.ports import StoreError
 from tests.adapters.store import people as p
 
+NEWEST = ScriptDirectory.from_config(migrate._config()).get_current_head()
 _INDEXES = {
     "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL",
     "postgresql": "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",

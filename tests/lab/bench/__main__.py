@@ -5,7 +5,7 @@ import asyncio
 import logging
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import structlog
 from rich.console import Console
 
 from tests.lab import Lab
-from tests.lab.bench import company, decisions, figures, load, outbox, report, routing
+from tests.lab.bench import analytics, company, decisions, figures, load, outbox, report, routing
 from tests.lab.bench.client import Client
 from tests.lab.bench.figures import DIAL, DIALPLAN, HTTP, QUEUE
 from tests.lab.bench.one_by_one import Turns
@@ -22,6 +22,7 @@ from tests.lab.bench.sightings import Sightings
 from tests.lab.bench.ways import by_redirect, over_http
 from tests.lab.site import Site, site
 
+PARTS = ("calls", "decisions", "texts", "reports", "routing")  # the last takes five minutes
 LIVE = 100  # transfers live, for the memory figure
 out = Console(highlight=False)
 
@@ -38,6 +39,8 @@ class Sizes:
     resolve_rounds: int
     texts: int
     text_rounds: int
+    report_legs: int
+    report_rounds: int
 
 
 @dataclass
@@ -120,35 +123,24 @@ def resident(daemon: Site) -> int:
     return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS"))
 
 
-async def measure(
-    sizes: Sizes, page: Path | None, *, routing: bool, routing_only: bool, outbox_only: bool
-) -> None:
-    found = Findings()
-    if routing_only or outbox_only:
-        await (measure_routing if routing_only else measure_outbox)(sizes, found)
-        report.show(out, report.verdict_sheet(found.verdicts))
-        return
-    load_before = os.getloadavg()[0]
-    with tempfile.TemporaryDirectory(prefix="callcontrol-bench-") as name:
-        folder = Path(name)
-        lab = await Lab.start(folder / "lab", say=lambda text: out.print(f"  {text}"))
-        try:
-            async with site(lab, folder / "company", company.directory()) as daemon:
-                await measure_calls(lab, daemon, sizes, found)
-        finally:
-            await lab.stop()
-    if sizes.decisions:
+async def measure(sizes: Sizes, parts: Sequence[str], page: Path | None) -> None:
+    found, load_before = Findings(), os.getloadavg()[0]
+    asterisk = await measure_calls(sizes, found) if "calls" in parts else ""
+    if "decisions" in parts:
         out.print("  decisions on the simulated switch")
         taken = await decisions.run(sizes.decisions, sizes.spread_s)
         found.add(figures.decisions(taken, sizes.spread_s), figures.decisions_verdict(taken))
-    if sizes.texts:
-        await measure_outbox(sizes, found)
-    if routing:
-        await measure_routing(sizes, found)
+    for part, measured in (
+        ("texts", measure_texts),
+        ("reports", measure_reports),
+        ("routing", measure_routing),
+    ):
+        if part in parts:
+            await measured(sizes, found)
     verdicts = report.verdict_sheet(found.verdicts)
     report.show(out, verdicts)
     if page is not None:
-        report.write([verdicts, *found.sheets], ".".join(map(str, lab.pbx.version)), load_before, page)
+        report.write([verdicts, *found.sheets], asterisk, load_before, page)
         out.print(f"\nwritten to {page}")
 
 
@@ -160,7 +152,7 @@ async def measure_routing(sizes: Sizes, found: Findings) -> None:
     found.add(everyone)
 
 
-async def measure_outbox(sizes: Sizes, found: Findings) -> None:
+async def measure_texts(sizes: Sizes, found: Findings) -> None:
     out.print(f"  {sizes.texts} texts, one after the other, on both databases")
     latency = await outbox.latencies(sizes.texts)
     rounds = None
@@ -172,7 +164,26 @@ async def measure_outbox(sizes: Sizes, found: Findings) -> None:
         found.add(outbox.backlog_sheet(rounds))
 
 
-async def measure_calls(lab: Lab, daemon: Site, sizes: Sizes, found: Findings) -> None:
+async def measure_reports(sizes: Sizes, found: Findings) -> None:
+    out.print(f"  the report over {sizes.report_legs:,} legs, which are written first")
+    taken = await analytics.run(sizes.report_legs, sizes.report_rounds)
+    found.add(analytics.sheet(taken), analytics.verdict(taken))
+
+
+async def measure_calls(sizes: Sizes, found: Findings) -> str:
+    """The version of the switch."""
+    with tempfile.TemporaryDirectory(prefix="callcontrol-bench-") as name:
+        folder = Path(name)
+        lab = await Lab.start(folder / "lab", say=lambda text: out.print(f"  {text}"))
+        try:
+            async with site(lab, folder / "company", company.directory()) as daemon:
+                await measure_transfers(lab, daemon, sizes, found)
+        finally:
+            await lab.stop()
+        return ".".join(map(str, lab.pbx.version))
+
+
+async def measure_transfers(lab: Lab, daemon: Site, sizes: Sizes, found: Findings) -> None:
     client, seen = Client(daemon.port, daemon.token), Sightings(lab)
     await seen.quieten()
     memory = {0: resident(daemon)}
@@ -198,23 +209,18 @@ def main() -> int:
         resolve_rounds=6,
         texts=200,
         text_rounds=2,
+        report_legs=1_000_000,
+        report_rounds=5,
     )
     for name, value in vars(whole).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     parser.add_argument("--page", type=Path, default=report.PAGE, help="where the tables are written")
-    parser.add_argument("--no-page", action="store_true", help="print only")
-    parser.add_argument(
-        "--routing", action="store_true", help="also the store at 10,000 agents: 5 more minutes"
-    )
-    parser.add_argument("--routing-only", action="store_true", help="no PBX: print how fast the store is")
-    parser.add_argument("--outbox-only", action="store_true", help="no PBX: print how fast texts go")
+    parser.add_argument("--only", nargs="+", choices=PARTS, help="print these, and write no page")
     given = vars(parser.parse_args())
-    which = {name: given.pop(name) for name in ("routing", "routing_only", "outbox_only")}
     logging.basicConfig(level=logging.ERROR)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    page = None if given.pop("no_page") else given["page"]
-    del given["page"]
-    asyncio.run(measure(Sizes(**given), page, **which))
+    only, page = given.pop("only"), given.pop("page")
+    asyncio.run(measure(Sizes(**given), only or PARTS, None if only else page))
     return 0
 
 
