@@ -72,7 +72,7 @@ version, the rules, each candidate's standing, every term of availability, and t
 each kind of lead, some of them with prefixes, ranges and regular expressions; up to {POOLS} pools of fifty, half of
 them by tag, one agent in five on duty, which ring three at a time, the longest idle first. "{AT_ONCE} at once" are asked in the same instant, of one
 daemon. "Commit" is one row changed by the database's own driver in the same database, and is part of the others.
-"CPU" is the processor's time of this process, which other work on the machine hardly changes."""
+"CPU" is the processor's time of this process, for each: other work on the machine disturbs it less than the clock."""
 FLAT_ABOUT = f"""\
 The same where no rule fits, so that everyone is meant, of whom {ON_DUTY} (or all, of 10) are switched on and within
 their hours."""
