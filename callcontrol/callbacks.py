@@ -143,6 +143,8 @@ class CallBacks:
                 if not away:
                     log.error("the database is away, so no task is watched over", error=str(error))
                 away = True
+            except Exception:
+                log.exception("watching over tasks broke")
             self._watching = False
             await self._rest()
 

@@ -105,9 +105,17 @@ class Store(Protocol):
         ...
 
     async def consult(
-        self, bot_id: BotId, lead: LeadId | NewLead, look: Callable[[Bot, Lead, FactsOf], T], now: datetime
+        self,
+        bot_id: BotId,
+        lead: LeadId | NewLead,
+        look: Callable[[Bot, Lead, FactsOf], T],
+        now: datetime,
+        *,
+        in_full: bool = False,
     ) -> T:
-        """Look at the facts of `now`, changing nothing. Raises UnknownError."""
+        """Look at the facts of `now`, changing nothing. `in_full`: with those of a large group who are off
+        too, who are only counted otherwise. Raises UnknownError.
+        """
         ...
 
     async def candidates(self, now: datetime) -> Sequence[Candidate]:

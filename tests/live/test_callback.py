@@ -3,15 +3,14 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable
 
 import pytest
 
 from callcontrol.core.callback import Direction, How
 from callcontrol.core.model import TransferId
-from callcontrol.ports import Task, TaskFilter, TaskState
+from callcontrol.ports import TaskState
 from tests.lab import Busy, Lab, parties
-from tests.lab.site import Site, poll
+from tests.lab.site import Site
 
 LENA = parties.BY_NAME["lead"]
 OUTSIDE = f"900{LENA.number.removeprefix('+')}"  # as alice dials Lena: a line, and the number
@@ -31,23 +30,15 @@ async def missed(company: Site, lab: Lab) -> TransferId:
     return transfer
 
 
-async def task_of(company: Site, transfer: TransferId, holds: Callable[[Task], object]) -> Task:
-    async def look() -> Task | None:
-        (task,) = await company.store.tasks(1, TaskFilter(transfer_id=transfer))
-        return task if holds(task) else None
-
-    return await poll(look, 10)
-
-
 async def test_the_task_closes_itself_when_the_agent_calls_the_lead_back(company: Site, lab: Lab):
     transfer = await missed(company, lab)
     dialled = time.time()
     alice = await lab.phone("alice").dials(OUTSIDE)
-    talking = await task_of(company, transfer, lambda task: task.calls and task.calls[0].answered_at)
+    talking = await company.task(transfer, lambda task: task.calls and task.calls[0].answered_at)
     assert (talking.state, talking.calls[0].ended_at) == (TaskState.OPEN, None)
     await asyncio.sleep(1.5)
     await alice.hang_up()
-    task = await task_of(company, transfer, lambda task: task.state is TaskState.DONE)
+    task = await company.task(transfer, lambda task: task.state is TaskState.DONE)
     assert task.done is not None
     assert (task.done.by, task.done.how) == ("Alice", How.CALL_BACK)
     (call,) = task.calls
@@ -66,7 +57,7 @@ async def test_an_unanswered_call_back_is_noted_and_leaves_the_task_open(company
     transfer = await missed(company, lab)
     await lab.phone("lead").will(Busy())
     dialling = asyncio.create_task(lab.phone("alice").dials(OUTSIDE))
-    task = await task_of(company, transfer, lambda task: task.notes)
+    task = await company.task(transfer, lambda task: task.notes)
     dialling.cancel()
     assert task.state is TaskState.OPEN
     assert task.notes[0].text == "Alice called the lead back: not answered (busy)"
@@ -80,7 +71,7 @@ async def test_the_leads_own_second_call_that_reaches_an_agent_closes_it(company
     await lab.phone("bob").talks()
     await asyncio.sleep(0.5)
     await lab.phone("bob").hang_up()
-    task = await task_of(company, transfer, lambda task: task.state is TaskState.DONE)
+    task = await company.task(transfer, lambda task: task.state is TaskState.DONE)
     assert task.done is not None
     assert (task.done.by, task.done.how) == ("Bob", How.LEAD_CALLED)
     assert task.first_attempt_s is None
@@ -93,12 +84,12 @@ async def test_a_call_back_that_is_up_while_the_daemon_is_killed_still_closes_th
     """The second through a Local channel."""
     transfer = await missed(company, lab)
     alice = await lab.phone("alice").dials(dialled)
-    await task_of(company, transfer, lambda task: task.calls and task.calls[0].answered_at)
+    await company.task(transfer, lambda task: task.calls and task.calls[0].answered_at)
     await company.kill()
     await company.start()
     await asyncio.sleep(0.5)
     await alice.hang_up()
-    task = await task_of(company, transfer, lambda task: task.state is TaskState.DONE)
+    task = await company.task(transfer, lambda task: task.state is TaskState.DONE)
     assert task.done is not None
     assert task.done.by == "Alice"
     assert len(task.calls) == 1
@@ -112,7 +103,7 @@ async def test_a_warm_transfer_that_connects_closes_the_task_and_is_no_call_back
     await company.phase(second, "joined")
     await call.bot.hang_up()
     await company.outcome(second)
-    task = await task_of(company, transfer, lambda task: task.state is TaskState.DONE)
+    task = await company.task(transfer, lambda task: task.state is TaskState.DONE)
     assert task.done is not None
     assert (task.done.by, task.done.how) == ("Alice", How.TRANSFER)
     assert task.calls == ()

@@ -227,6 +227,16 @@ async def test_a_change_by_another_process_reaches_the_lamp(tmp_path):
         assert at.pbx.lamps["bob"] is AgentState.UNAVAILABLE
 
 
+async def test_the_lamp_of_an_agent_who_is_gone_says_available_no_more(tmp_path):
+    people = directory()
+    async with office(tmp_path, people=people) as at:
+        await at.passes(0.1)
+        assert at.pbx.lamps["carol"] is AgentState.AVAILABLE
+        await at.store.apply(replace(people, agents=people.agents[:2]))
+        await at.passes(2.1)
+        assert at.pbx.lamps["carol"] is AgentState.UNKNOWN
+
+
 # --- explain, and the promise
 
 

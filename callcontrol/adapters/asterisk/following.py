@@ -45,6 +45,7 @@ class Following:
         self._calls: dict[ChannelId, _Call] = {}
         self._call_of: dict[ChannelId, _Call] = {}  # by each of its legs
         self._behind: dict[str, _Call] = {}  # by the second half of a Local channel that it rings
+        self._passed: dict[ChannelId, Frame] = {}  # legs that ring for nobody who is waited for
         self._held: list[Frame] | None = None  # while a list of the channels is on its way
 
     def hold(self) -> None:
@@ -60,19 +61,20 @@ class Following:
             case "DialBegin":
                 yield from self._dial_begins(frame, is_ours)
             case "DialEnd":
-                yield from self._dial_ends(frame)
+                yield from self._dial_ends(frame, is_ours)
             case "Hangup":
                 yield from self._hangs_up(ChannelId(frame.get("Uniqueid", "")))
 
     def _dial_begins(self, frame: Frame, is_ours: Callable[[ChannelId], bool]) -> Iterator[CallReport]:
         """One without a channel that dials is an Originate: nobody calls yet."""
+        caller, leg = ChannelId(frame.get("Uniqueid", "")), ChannelId(frame.get("DestUniqueid", ""))
+        if not caller or frame.get("Context", "").startswith(_OUR_CONTEXTS):
+            return
         behind = self._behind.get(frame.get("Channel", ""))
         dialled = next(filter(self.wanted, numbers_in(frame.get("DialString", ""))), "")
         caller_id = frame.get("CallerIDNum", "")
         if not dialled and behind is None and not self.wanted(caller_id):
-            return
-        caller = ChannelId(frame.get("Uniqueid", ""))
-        if not caller or frame.get("Context", "").startswith(_OUR_CONTEXTS):
+            self._passed[leg] = frame
             return
         if is_ours(caller) or is_ours(ChannelId(frame.get("Linkedid", ""))):
             return
@@ -98,9 +100,14 @@ class Following:
             ago_s=_seconds(frame.get("Duration", "")),
         )
 
-    def _dial_ends(self, frame: Frame) -> Iterator[CallReport]:
-        """A leg that did not answer may be followed by another."""
+    def _dial_ends(self, frame: Frame, is_ours: Callable[[ChannelId], bool]) -> Iterator[CallReport]:
+        """A leg that did not answer may be followed by another. One that was nobody's business when it began
+        to ring may have become somebody's.
+        """
         leg = ChannelId(frame.get("DestUniqueid", ""))
+        if (passed := self._passed.pop(leg, None)) is not None:
+            yield from self._dial_begins(passed, is_ours)
+            self._passed.pop(leg, None)
         call = self._call_of.get(leg)
         if call is None:
             return
@@ -133,7 +140,7 @@ class Following:
 
     def survey(self, rows: Sequence[Frame], is_ours: Callable[[ChannelId], bool]) -> Iterator[CallReport]:
         """From CoreShowChannels: as if each leg that is listed were dialled, and answered, just now."""
-        self._calls, self._call_of, self._behind = {}, {}, {}
+        self._calls, self._call_of, self._behind, self._passed = {}, {}, {}, {}
         linked: dict[str, list[Frame]] = {}
         for row in rows:
             linked.setdefault(row.get("Linkedid", ""), []).append(row)
@@ -160,7 +167,8 @@ class Following:
         }
         yield from self._dial_begins(told, is_ours)
         if leg.get("ChannelState") == _UP:
-            yield from self._dial_ends({"DestUniqueid": leg.get("Uniqueid", ""), "DialStatus": "ANSWER"})
+            answer = {"DestUniqueid": leg.get("Uniqueid", ""), "DialStatus": "ANSWER"}
+            yield from self._dial_ends(answer, is_ours)
 
     def _phone(self, channel: str) -> str:
         """The extension of the phone whose channel that is; empty for half a Local channel."""

@@ -268,12 +268,18 @@ class SqlStore:
         return await self._resolving.ask(asked)
 
     async def consult(
-        self, bot_id: BotId, lead: LeadId | NewLead, look: Callable[[Bot, Lead, FactsOf], T], now: datetime
+        self,
+        bot_id: BotId,
+        lead: LeadId | NewLead,
+        look: Callable[[Bot, Lead, FactsOf], T],
+        now: datetime,
+        *,
+        in_full: bool = False,
     ) -> T:
         site = await self._site(lead, toggles=True)
         with site.explained():
             return await self._runner.read(
-                transfers.consult, self._memory, bot_id, lead, look, now=now, site=site
+                transfers.consult, self._memory, bot_id, lead, look, now=now, site=site, in_full=in_full
             )
 
     async def record(self, transition: Transition) -> None:

@@ -216,6 +216,7 @@ def consult(
     *,
     now: datetime,
     site: Site = NOTHING,
+    in_full: bool = False,
 ) -> T:
     roster = memory.roster(connection)
     bot = _bot(roster.known, bot_id)
@@ -225,7 +226,7 @@ def consult(
         found = site.lead or leads.by_id(connection, lead)
     if found is None:
         raise UnknownError("lead", str(lead))
-    return look(bot, found, Facts(connection, site.toggles(roster), bot, found, now))
+    return look(bot, found, Facts(connection, site.toggles(roster), bot, found, now, in_full=in_full))
 
 
 def _look(connection: Connection, request: Request, call: Call) -> Any:

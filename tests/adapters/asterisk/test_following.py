@@ -169,6 +169,25 @@ def test_calls_from_and_to_others_are_not_followed():
     assert switch.reports == []
 
 
+def test_a_number_that_is_waited_for_while_it_rings_is_followed_from_the_answer_on():
+    switch = Switch()
+    switch.following.wanted = lambda _number: False
+    switch.dials()
+    switch.following.wanted = lambda number: number == LEAD
+    switch.ends("ANSWER")
+    assert switch.reports == [began(DESK, TRUNK), CallAnswered(call=ALICE, leg=LEG)]
+
+
+def test_nothing_is_kept_of_the_calls_of_others():
+    switch = Switch()
+    switch.dials("+493023125002@trunk")
+    switch.ends("BUSY")
+    switch.dials("+493023125002@trunk", caller="")
+    switch.hangs_up(ALICE)
+    assert not switch.following._passed
+    assert not switch.following._calls
+
+
 @pytest.mark.parametrize(
     "more",
     [
