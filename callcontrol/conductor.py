@@ -286,7 +286,7 @@ class Conductor:
             now, so_far = ports.clock.now(), self._machine.so_far(self.id)
             choose = partial(decide, ask, row.bot, so_far=so_far, now=now, lines=ports.pbx.line)
             try:
-                resolved = await ports.store.resolve(row, choose, now)
+                resolved = await ports.store.resolve(row, ask.step, choose, now)
             except PortError as error:
                 self._log.error("the database did not say whom to ring", error=str(error))
                 await asyncio.sleep(wait)

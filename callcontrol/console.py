@@ -7,8 +7,8 @@ import structlog
 
 from callcontrol.conductor import Ports
 from callcontrol.core.availability import state_of
-from callcontrol.core.model import AgentId, AgentState, Candidate
-from callcontrol.ports import AgentAsked, AgentWish, PortError, UnknownError
+from callcontrol.core.model import Agent, AgentId, AgentState, Candidate
+from callcontrol.ports import AgentAsked, AgentWish, ElsewhereError, PortError, UnknownError
 
 log = structlog.get_logger(__name__)
 
@@ -72,9 +72,9 @@ class Console:
         store, clock = self._ports.store, self._ports.clock
         try:
             candidate = await store.agent_at(asked.address, clock.now())
-            await self._grant(candidate, asked, clock.now())
+            granted = await self._grant(candidate, asked, clock.now())
             candidate = await store.agent_at(asked.address, clock.now())
-            state = state_of(candidate, clock.now())
+            state = state_of(candidate, clock.now()) if granted else AgentState.ELSEWHERE
             log.info("an agent dialled a code", agent=candidate.agent.id, wish=asked.wish, state=state)
         except UnknownError:
             state = AgentState.UNKNOWN
@@ -87,15 +87,25 @@ class Console:
         except PortError as error:
             log.warning("an agent could not be answered", error=str(error))
 
-    async def _grant(self, candidate: Candidate, asked: AgentAsked, now: datetime) -> None:
+    async def _grant(self, candidate: Candidate, asked: AgentAsked, now: datetime) -> bool:
+        """False where the toggle would have to be changed, and is not ours. A rest always is."""
         store, agent_id = self._ports.store, candidate.agent.id
+        granted = True
         match asked.wish:
             case AgentWish.AVAILABLE:
-                await store.set_available(agent_id, available=True)
+                granted = await self._toggle(candidate.agent, available=True)
                 await store.rest(agent_id, None, "")
             case AgentWish.UNAVAILABLE:
-                await store.set_available(agent_id, available=False)
+                granted = await self._toggle(candidate.agent, available=False)
             case AgentWish.REST:
                 await store.rest(agent_id, now + timedelta(minutes=asked.minutes), BY_CODE)
             case AgentWish.STATUS:
                 pass
+        return granted
+
+    async def _toggle(self, agent: Agent, *, available: bool) -> bool:
+        try:
+            await self._ports.store.set_available(agent.id, available=available)
+        except ElsewhereError:
+            return agent.available == available
+        return True

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from callcontrol.ports import (
     ChannelBusyError,
     ChannelUnknownError,
+    ElsewhereError,
     KeyReusedError,
     PortError,
     UnknownError,
@@ -63,6 +64,8 @@ async def _answer(_: Request, error: Exception) -> JSONResponse:
         case KeyReusedError():
             detail = str(error) or "the idempotency key was used for another request"
             return problem(HTTPStatus.CONFLICT, detail)
+        case ElsewhereError():
+            return problem(HTTPStatus.CONFLICT, str(error))
         case PortError(retryable=True):
             headers = {"Retry-After": str(RETRY_AFTER_S)}
             return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers)

@@ -15,6 +15,7 @@ from callcontrol.app.clock import SystemClock
 from callcontrol.app.compose import Adapters, adapters
 from callcontrol.app.gateways import report_secrets
 from callcontrol.app.health import Pulse
+from callcontrol.app.own_agents import take_agents_over
 from callcontrol.app.systemd import Notifier
 from callcontrol.app.web import WebServer, listen
 from callcontrol.config import Access, Config
@@ -64,7 +65,8 @@ def _listen(config: Config) -> socket.socket:
 
 async def _ensure_schema(parts: Adapters) -> None:
     try:
-        await parts.store.ensure_schema()
+        for remark in await parts.store.ensure_schema():
+            log.warning("the site's own tables", remark=remark)
     except PortError as error:
         raise StartError(str(error), away=error.retryable) from None
 
@@ -96,6 +98,7 @@ async def _run(config: Config, parts: Adapters, listening: socket.socket) -> Non
                 group.create_task(switchboard.run()),
                 group.create_task(outbox.run()),
                 group.create_task(pulse.run()),
+                *_taking_agents_over(config, parts, group),
                 group.create_task(_tell_when_ready(switchboard, notifier)),
                 group.create_task(notifier.feed(pulse.healthy)),
                 group.create_task(_keep_time(parts.clock, switchboard)),
@@ -108,6 +111,14 @@ async def _run(config: Config, parts: Adapters, listening: socket.socket) -> Non
             await serving  # no request is taken any more, those in hand are answered
             for task in for_life:
                 task.cancel()
+
+
+def _taking_agents_over(
+    config: Config, parts: Adapters, group: asyncio.TaskGroup
+) -> Iterator[asyncio.Task[None]]:
+    if config.own_tables is not None and config.own_tables.agents is not None:
+        every_s = config.own_tables.agents_every_s
+        yield group.create_task(take_agents_over(parts.store.synchronise, every_s))
 
 
 def tokens(config: Config) -> list[Token]:

@@ -108,7 +108,8 @@ def with_store(config: Config, ask: Callable[[SqlStore], Awaitable[Answer]]) -> 
     async def asked() -> Answer:
         store = compose.store(config)
         try:
-            await store.ensure_schema()
+            for remark in await store.ensure_schema():
+                output.complain(f"warning: {remark}")
             return await ask(store)
         finally:
             await store.close()

@@ -29,8 +29,10 @@ def apply(
 
     Exit code 1 where there is a plan, nobody to ask, and no --yes: nothing is written then.
     """
-    directory = load_directory(file, _warn)
     settings = load_config(config)
+    theirs = settings.own_tables and settings.own_tables.agents
+    own = with_store(settings, lambda store: store.own_agents()) if theirs else ()
+    directory = load_directory(file, _warn, own)
     writes = yes and not dry_run
     plan, written = with_store(settings, lambda store: _planned(store, directory, writes=writes))
     _tell(plan, written=written, json=json)

@@ -1,6 +1,6 @@
 """`pools`: who is in which, and in and out by name."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -10,7 +10,7 @@ from callcontrol.adapters.sql import SqlStore
 from callcontrol.cli import output
 from callcontrol.cli.common import ConfigOption, JsonOption, RefusedError, load_config, with_store
 from callcontrol.cli.edits import edit
-from callcontrol.core.model import AgentId, Directory, Pool
+from callcontrol.core.model import Agent, AgentId, Directory, Pool
 from callcontrol.ports import UnknownError
 
 
@@ -27,18 +27,19 @@ def pools(
     if pool is None and (add or remove):
         raise typer.BadParameter("name the pool to change")
 
-    async def ask(store: SqlStore) -> tuple[Directory, Sequence[str]]:
+    async def ask(store: SqlStore) -> tuple[Directory, Sequence[Agent], Sequence[str]]:
         changes: Sequence[str] = ()
         if pool is not None and (add or remove):
-            changes = await edit(store, lambda found: _changed(found, pool, add or [], remove or []))
-        return await store.export(with_leads=False), changes
+            known = {agent.id for agent in await store.agents()}
+            changes = await edit(store, lambda found: _changed(found, known, pool, add or [], remove or []))
+        return await store.export(with_leads=False), await store.agents(), changes
 
-    directory, changes = with_store(load_config(config), ask)
+    directory, agents, changes = with_store(load_config(config), ask)
     found = [one for one in directory.pools if pool in (None, one.id)]
     if pool is not None and not found:
         raise UnknownError("pool", pool)
     if json:
-        output.as_json([_as_json(directory, one) for one in found])
+        output.as_json([_as_json(agents, one) for one in found])
         return
     for change in changes:
         output.out.print(change, markup=False)
@@ -46,18 +47,20 @@ def pools(
     for one in found:
         by = f"tags {', '.join(sorted(one.tags))}" if one.tags else "name"
         at_once = f"{one.at_once}, then more each {one.step_s:g} s" if one.at_once else "all"
-        members = ", ".join(_members(directory, one)) or "nobody"
+        members = ", ".join(_members(agents, one)) or "nobody"
         output.add(table, (one.id, one.name, members, by, one.order.value, at_once))
     output.out.print(table)
 
 
-def _members(directory: Directory, pool: Pool) -> list[AgentId]:
+def _members(agents: Sequence[Agent], pool: Pool) -> list[AgentId]:
     if pool.tags:
-        return [agent.id for agent in directory.agents if pool.tags <= agent.tags]
+        return [agent.id for agent in agents if pool.tags <= agent.tags]
     return list(pool.agent_ids)
 
 
-def _changed(directory: Directory, name: str, add: Sequence[str], remove: Sequence[str]) -> Directory:
+def _changed(
+    directory: Directory, known: Collection[str], name: str, add: Sequence[str], remove: Sequence[str]
+) -> Directory:
     pool = next((one for one in directory.pools if one.id == name), None)
     if pool is None:
         raise UnknownError("pool", name)
@@ -66,7 +69,6 @@ def _changed(directory: Directory, name: str, add: Sequence[str], remove: Sequen
         raise RefusedError(
             f"pool {name!r} is whoever has the tags {tags}; give or take the agent's tags instead"
         )
-    known = {agent.id for agent in directory.agents}
     for agent in (*add, *remove):
         if agent not in known:
             raise UnknownError("agent", agent)
@@ -78,11 +80,11 @@ def _changed(directory: Directory, name: str, add: Sequence[str], remove: Sequen
     return replace(directory, pools=pools)
 
 
-def _as_json(directory: Directory, pool: Pool) -> dict[str, Any]:
+def _as_json(agents: Sequence[Agent], pool: Pool) -> dict[str, Any]:
     return {
         "id": pool.id,
         "name": pool.name,
-        "agents": _members(directory, pool),
+        "agents": _members(agents, pool),
         "tags": sorted(pool.tags),
         "order": pool.order.value,
         "at_once": pool.at_once,

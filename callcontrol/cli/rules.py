@@ -1,6 +1,7 @@
 """`rules`: in their order, and which of them a lead fits."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, NamedTuple
 
@@ -9,20 +10,34 @@ import typer
 from callcontrol.adapters.sql import SqlStore
 from callcontrol.app import compose
 from callcontrol.cli import output
-from callcontrol.cli.common import AtOption, ConfigOption, JsonOption, instant, load_config, with_store
+from callcontrol.cli.common import (
+    AtOption,
+    ConfigOption,
+    JsonOption,
+    RefusedError,
+    instant,
+    load_config,
+    with_store,
+)
+from callcontrol.cli.edits import edit
+from callcontrol.config.conditions import parsed
 from callcontrol.config.export import written
+from callcontrol.config.values import text
 from callcontrol.core import rules as core
-from callcontrol.core.model import Bot, BotId, Directory, Lead, LeadId, PoolId
+from callcontrol.core.model import Bot, BotId, Directory, Lead, LeadId, PoolId, Rule
 from callcontrol.ports import UnknownError
 
-app = typer.Typer(invoke_without_command=True, help="List the routing rules in order, or test them.")
+app = typer.Typer(invoke_without_command=True, help="List the routing rules in order, test or change them.")
 
+BeforeOption = Annotated[
+    str | None, typer.Option("--before", metavar="RULE", help="The rule it is tried before.")
+]
 _OURS = ("source", "phone", "email")
 
 
 @app.callback()
 def rules(context: typer.Context, config: ConfigOption, json: JsonOption = False) -> None:
-    """List the routing rules in order, or test them: `rules test --fact source=zillow`."""
+    """List the routing rules in order, test them, or change them: `rules test --fact source=zillow`."""
     if context.invoked_subcommand is not None:
         return
     directory = with_store(load_config(config), lambda store: store.export(with_leads=False))
@@ -35,6 +50,75 @@ def rules(context: typer.Context, config: ConfigOption, json: JsonOption = False
     for n, rule in enumerate(directory.rules, start=1):
         output.add(table, (n, rule.name, written(rule.when), rule.pool_id))
     output.out.print(table)
+
+
+@app.command("add")
+def add(
+    name: Annotated[str, typer.Argument(help="The new rule's name.")],
+    config: ConfigOption,
+    when: Annotated[str, typer.Option(help="As in directory.yaml, such as '{source: [zillow, trulia]}'.")],
+    pool: Annotated[str, typer.Option(help="The pool it sends leads to.")],
+    before: BeforeOption = None,
+) -> None:
+    """Add a rule: the last one, or before another."""
+    rule = Rule(name=_name(name), when=parsed(when, "--when"), pool_id=PoolId(pool))
+
+    def added(directory: Directory) -> Directory:
+        if any(other.name == rule.name for other in directory.rules):
+            raise RefusedError(f"there is a rule {rule.name!r} already; give it another name")
+        return _put(directory, directory.rules, rule, before)
+
+    _edit(config, added)
+
+
+@app.command("move")
+def move(
+    name: Annotated[str, typer.Argument(help="The rule to move.")],
+    config: ConfigOption,
+    before: BeforeOption = None,
+) -> None:
+    """Have a rule tried before another, or after all others."""
+
+    def moved(directory: Directory) -> Directory:
+        rule = directory.rules[_place(directory.rules, name)]
+        return _put(directory, [other for other in directory.rules if other is not rule], rule, before)
+
+    _edit(config, moved)
+
+
+@app.command("remove")
+def remove(name: Annotated[str, typer.Argument(help="The rule to remove.")], config: ConfigOption) -> None:
+    """Remove a rule."""
+
+    def removed(directory: Directory) -> Directory:
+        place = _place(directory.rules, name)
+        return replace(directory, rules=(*directory.rules[:place], *directory.rules[place + 1 :]))
+
+    _edit(config, removed)
+
+
+def _edit(config: ConfigOption, change: Callable[[Directory], Directory]) -> None:
+    for line in with_store(load_config(config), lambda store: edit(store, change)):
+        output.out.print(line, markup=False)
+
+
+def _put(directory: Directory, others: Sequence[Rule], rule: Rule, before: str | None) -> Directory:
+    place = len(others) if before is None else _place(others, before)
+    return replace(directory, rules=(*others[:place], rule, *others[place:]))
+
+
+def _place(rules: Sequence[Rule], name: str) -> int:
+    for place, rule in enumerate(rules):
+        if rule.name == name:
+            return place
+    raise UnknownError("rule", name)
+
+
+def _name(given: str) -> str:
+    try:
+        return text(given)
+    except ValueError as error:
+        raise typer.BadParameter(f"the name {error}") from None
 
 
 class Verdict(NamedTuple):

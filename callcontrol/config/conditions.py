@@ -6,15 +6,17 @@ or `{any: [...]}` of conditions such as `{fact: budget, between: [100000, 500000
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
 import regex
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from callcontrol.config.problems import Place
+from callcontrol.config.document import parse
+from callcontrol.config.problems import ConfigError, Place
 from callcontrol.config.schedule import Schedule
-from callcontrol.config.schema import Model
+from callcontrol.config.schema import Model, validate
 from callcontrol.config.values import Text, Words, Zone, text
 from callcontrol.core import model as core
 
@@ -193,6 +195,23 @@ def to_core(when: When, zone: ZoneInfo | None) -> core.Condition:
                     for fact, words in when.items()
                 )
             )
+
+
+class Lone(Model):
+    """A condition by itself."""
+
+    when: When
+
+
+def parsed(given: str, name: str) -> core.Condition:
+    """A condition as directory.yaml writes it, on one line. Raises ConfigError, in which `name` is its place."""
+    document = parse(f"when: {given}", Path(name))
+    when = validate(Lone, document).when
+    for place, leaf in leaves(when, ("when",)):
+        if isinstance(leaf, During) and leaf.zone is None:
+            what = "has no zone; add one, such as zone: America/Denver"
+            raise ConfigError([document.problem(place, what)])
+    return to_core(when, None)
 
 
 def leaves(when: When, place: Place) -> Iterator[tuple[Place, Fact | During]]:

@@ -1,6 +1,7 @@
 """directory.yaml: agents, pools, rules and bots; and leads, where a demo needs some."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
@@ -172,18 +173,23 @@ class DirectoryFile(Model):
         )
 
 
-def load_directory(path: Path, warn: Callable[[Problem], None] = lambda _: None) -> core.Directory:
+def load_directory(
+    path: Path,
+    warn: Callable[[Problem], None] = lambda _: None,
+    own: Collection[core.Agent] = (),
+) -> core.Directory:
     """Raises ConfigError, also for references to what isn't there and for bots that could reach nobody.
 
-    `warn` is told what is right and may still surprise.
+    `warn` is told what is right and may still surprise. The file may name the site's `own` agents too.
     """
     document = read(path)
     file = validate(DirectoryFile, document)
-    if problems := references.problems(file, document):
+    if problems := references.problems(file, document, [agent.id for agent in own]):
         raise ConfigError(sorted(problems, key=lambda p: p.line or 0))
     directory = file.to_core()
-    if found := [document.problem(place, what) for place, what in stranded(directory)]:
+    whole = replace(directory, agents=(*directory.agents, *own))
+    if found := [document.problem(place, what) for place, what in stranded(whole)]:
         raise ConfigError(found)
-    for place, what in warnings(directory):
+    for place, what in warnings(whole):
         warn(document.problem(place, what))
     return directory

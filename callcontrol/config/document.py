@@ -61,6 +61,11 @@ def read(file: Path) -> Document:
         raise _error(file, None, f"can't be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise _error(file, None, f"is not UTF-8 text (byte {error.start})") from None
+    return parse(text, file, others_may_read=others)
+
+
+def parse(text: str, file: Path, *, others_may_read: bool = False) -> Document:
+    """`file`: what errors name. Raises ConfigError where it is no YAML, or repeats a key."""
     try:
         node = yaml.compose(text, _Loader)
     except yaml.MarkedYAMLError as error:
@@ -72,7 +77,7 @@ def read(file: Path) -> Document:
         raise _error(file, None, f"is not YAML: {what}") from None
     reader = _Reader(file)
     data = reader.value(node, ()) if node is not None else None
-    return Document(file=file, data=data, lines=reader.lines, others_may_read=others)
+    return Document(file=file, data=data, lines=reader.lines, others_may_read=others_may_read)
 
 
 def _error(file: Path, line: int | None, what: str, key: str = "") -> ConfigError:

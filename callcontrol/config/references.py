@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from callcontrol.config.document import Document
 
 
-def problems(file: DirectoryFile, document: Document) -> list[Problem]:
-    return [*_repeated(file, document), *_dangling(file, document), *_zoneless(file, document)]
+def problems(file: DirectoryFile, document: Document, own: Collection[str] = ()) -> list[Problem]:
+    """`own`: the ids of the site's own agents, whom a file may name."""
+    return [*_repeated(file, document), *_dangling(file, document, own), *_zoneless(file, document)]
 
 
 def _zoneless(file: DirectoryFile, document: Document) -> Iterator[Problem]:
@@ -55,9 +56,9 @@ def _repeated(file: DirectoryFile, document: Document) -> list[Problem]:
     return problems
 
 
-def _dangling(file: DirectoryFile, document: Document) -> Iterator[Problem]:
+def _dangling(file: DirectoryFile, document: Document, own: Collection[str]) -> Iterator[Problem]:
     known: dict[str, Collection[str]] = {
-        "agent": dict.fromkeys(agent.id for agent in file.agents),
+        "agent": dict.fromkeys((*(agent.id for agent in file.agents), *own)),
         "pool": dict.fromkeys(pool.id for pool in file.pools),
         "bot": dict.fromkeys(bot.id for bot in file.bots),
         "calendar": file.holidays,
@@ -65,7 +66,11 @@ def _dangling(file: DirectoryFile, document: Document) -> Iterator[Problem]:
     for place, what, name in _references(file):
         if name not in known[what]:
             hint = did_you_mean(name, list(known[what]))
-            yield document.problem(place, f"there is no {what} {name!r} in this file{hint}")
+            yield document.problem(place, f"there is no {what} {name!r} in this file{_nor(what, own)}{hint}")
+
+
+def _nor(what: str, own: Collection[str]) -> str:
+    return ", nor in the site's own table" if what == "agent" and own else ""
 
 
 def _references(file: DirectoryFile) -> Iterator[tuple[Place, str, str]]:

@@ -87,6 +87,7 @@ class OwnTables(Model):
     lead: Query | None = None
     availability: Query | None = None
     agents: Query | None = None
+    agents_every_s: Annotated[Seconds, Field(ge=1)] = 15.0  # how often the agents are taken over
 
     @field_validator("url")
     @classmethod

@@ -34,24 +34,23 @@ def consider(
 ) -> Considered:
     """Every term for one agent, for `transfer`, which has `rung` some phones already. `now` is aware."""
     agent, standing = candidate.agent, candidate.standing
-    return Considered(
-        agent_id=agent.id,
-        name=agent.name,
-        terms=(
-            _ACTIVE[agent.active],
-            _TOGGLE[agent.available],
-            _schedule(
-                schedule.Hours(agent.zone, agent.schedule, agent.exceptions),
-                now.replace(second=0, microsecond=0),
-            ),
-            _term(Term.ENDPOINT, _addresses(agent.endpoints) or "none", holds=bool(agent.endpoints)),
-            _line(agent, lines, rung),
-            _until(Term.WRAP_UP, standing.wrapping_until, "wrapping up", agent, now),
-            _reserved(standing, transfer),
-            _until(Term.RESTING, standing.resting_until, standing.resting_why or "resting", agent, now),
-            _tried(agent, rung, declined),
-        ),
+    states = tuple([lines(endpoint) for endpoint in agent.endpoints])
+    usual = _considered(agent, states, _minute(now))
+    if not (rung or declined or standing.wrapping_until or standing.claimed_by or standing.resting_until):
+        return usual
+    active, toggle, hours, endpoint, line, *_ = usual.terms
+    terms = (
+        active,
+        toggle,
+        hours,
+        endpoint,
+        _line(agent, states, rung) if rung else line,
+        _until(Term.WRAP_UP, standing.wrapping_until, "wrapping up", agent, now),
+        _reserved(standing, transfer),
+        _until(Term.RESTING, standing.resting_until, standing.resting_why or "resting", agent, now),
+        _tried(agent, rung, declined),
     )
+    return usual if terms == usual.terms else Considered(agent_id=agent.id, name=agent.name, terms=terms)
 
 
 def state_of(candidate: Candidate, now: datetime) -> AgentState:
@@ -85,6 +84,28 @@ _FINE = {
 }
 
 
+@lru_cache(maxsize=8)
+def _minute(now: datetime) -> datetime:
+    return now.replace(second=0, microsecond=0)
+
+
+@lru_cache(maxsize=16_384)
+def _considered(agent: Agent, states: tuple[LineState, ...], minute: datetime) -> Considered:
+    """With nothing that speaks against the agent but what the directory, the clock and the lines say."""
+    return Considered(
+        agent_id=agent.id,
+        name=agent.name,
+        terms=(
+            _ACTIVE[agent.active],
+            _TOGGLE[agent.available],
+            _schedule(schedule.Hours(agent.zone, agent.schedule, agent.exceptions), minute),
+            _term(Term.ENDPOINT, _addresses(agent.endpoints) or "none", holds=bool(agent.endpoints)),
+            _line(agent, states, ()),
+            *_FINE.values(),
+        ),
+    )
+
+
 @lru_cache(maxsize=1024)
 def _schedule(hours: schedule.Hours, minute: datetime) -> TermValue:
     """Hours begin and end with whole minutes: within one, all agents of the same hours share the answer."""
@@ -95,11 +116,11 @@ def _schedule(hours: schedule.Hours, minute: datetime) -> TermValue:
     return _term(Term.SCHEDULE, value, holds=False)
 
 
-def _line(agent: Agent, lines: Lines, rung: Collection[Endpoint]) -> TermValue:
+def _line(agent: Agent, lines: Collection[LineState], rung: Collection[Endpoint]) -> TermValue:
     """A phone in use means that the agent is, unless it is this transfer that rings it; a phone that is
     off leaves the others.
     """
-    states = [(endpoint, lines(endpoint)) for endpoint in agent.endpoints]
+    states = list(zip(agent.endpoints, lines, strict=True))
     told = ", ".join(f"{endpoint.address} {state.value}" for endpoint, state in states)
     busy = any(state in BUSY for endpoint, state in states if endpoint not in rung)
     reachable = any(state is not LineState.UNREGISTERED for _, state in states)

@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from callcontrol.core import schedule
 from callcontrol.core.model import (
     All,
+    AnyOf,
     Bot,
     Compare,
     Condition,
@@ -52,22 +54,37 @@ def holds(condition: Condition, facts: Facts) -> bool:
         return _compare(condition, facts)
     if isinstance(condition, During):
         return schedule.inside(condition.windows, condition.zone, facts.now)
-    parts = (holds(part, facts) for part in condition.conditions)
-    return all(parts) if isinstance(condition, All) else any(parts)
+    wanted = isinstance(condition, AnyOf)
+    for part in condition.conditions:
+        if holds(part, facts) is wanted:
+            return wanted
+    return not wanted
 
 
 def why_not(condition: Condition, facts: Facts) -> str:
     """What speaks against it, for people; empty where it holds."""
-    if holds(condition, facts):
-        return ""
+    return "" if holds(condition, facts) else against(condition, facts)
+
+
+def against(condition: Condition, facts: Facts) -> str:
+    """What speaks against a condition that is known not to hold."""
     if isinstance(condition, Compare):
         given = facts.values.get(condition.fact)
-        wanted = f"{condition.operator.value.replace('_', ' ')} {', '.join(condition.values)}".strip()
-        return f"{condition.fact} is {given or 'absent'}, not: {wanted}"
+        return (
+            f"{condition.fact} is {given or 'absent'}, not: {_wanted(condition.operator, condition.values)}"
+        )
     if isinstance(condition, During):
         return f"not at {facts.now.astimezone(condition.zone):%a %H:%M} {condition.zone}"
-    against = (why for part in condition.conditions if (why := why_not(part, facts)))
-    return next(against) if isinstance(condition, All) else "none of: " + "; ".join(against)
+    parts = condition.conditions
+    if isinstance(condition, All):
+        first = parts[0] if len(parts) == 1 else next(part for part in parts if not holds(part, facts))
+        return against(first, facts)
+    return "none of: " + "; ".join(against(part, facts) for part in parts)
+
+
+@lru_cache(maxsize=8192)
+def _wanted(operator: Operator, values: tuple[str, ...]) -> str:
+    return f"{operator.value.replace('_', ' ')} {', '.join(values)}".strip()
 
 
 def _compare(condition: Compare, facts: Facts) -> bool:

@@ -16,6 +16,7 @@ from callcontrol.ports.delivery import (
 from callcontrol.ports.errors import (
     ChannelBusyError,
     ChannelUnknownError,
+    ElsewhereError,
     KeyReusedError,
     PortError,
     StoreError,
@@ -70,6 +71,7 @@ __all__ = [
     "Delivery",
     "DeliveryReport",
     "DoubtError",
+    "ElsewhereError",
     "Entry",
     "FactsOf",
     "Finding",

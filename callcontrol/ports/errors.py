@@ -24,6 +24,13 @@ class StoreError(PortError):
     """The database refused or is away."""
 
 
+class ElsewhereError(StoreError):
+    """What was to be changed is in the site's own tables, which are only read."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retryable=False)
+
+
 class UnknownError(Exception):
     """A lead, bot or transfer that is not in the database. `what` names it."""
 

@@ -16,6 +16,7 @@ from callcontrol.core.model import (
     Lead,
     LeadId,
     LegRecord,
+    Step,
     TransferId,
 )
 from callcontrol.ports.records import (
@@ -63,7 +64,7 @@ class Store(Protocol):
     async def agents(self) -> Sequence[Agent]: ...
 
     async def set_available(self, agent_id: AgentId, *, available: bool) -> None:
-        """Raises UnknownError."""
+        """Raises UnknownError; ElsewhereError where the toggles are in the site's own tables."""
         ...
 
     async def prepare(self, request: Request) -> TransferRow | Bot:
@@ -90,10 +91,10 @@ class Store(Protocol):
         """
         ...
 
-    async def resolve(self, row: TransferRow, decide: Decide, now: datetime) -> AttemptResolved:
-        """Have `decide` choose by the facts of now, and reserve the agents it rings for the transfer.
+    async def resolve(self, row: TransferRow, step: Step, decide: Decide, now: datetime) -> AttemptResolved:
+        """Have `decide` choose by the step's facts of now, and reserve the agents it rings for the transfer.
 
-        One transaction; `decide` is called from any thread, and again where that is tried again.
+        `decide` is called from any thread, and again where another transfer was quicker to an agent.
         """
         ...
 

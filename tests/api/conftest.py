@@ -12,7 +12,7 @@ import pytest
 
 from callcontrol.adapters.simulated import Behaviour, SimulatedPbx
 from callcontrol.adapters.simulated.pbx import Does
-from callcontrol.adapters.sql import SqlStore
+from callcontrol.adapters.sql import OwnTables, SqlStore
 from callcontrol.api import Service, Token, create_api
 from callcontrol.app.clock import SystemClock
 from callcontrol.app.web import WebServer, listen
@@ -87,10 +87,14 @@ async def eventually(holds: Callable[[], bool]) -> None:
 
 @asynccontextmanager
 async def running(
-    folder: Path, *, keep_alive_s: float = 15.0, reporters: Mapping[str, object] | None = None
+    folder: Path,
+    *,
+    keep_alive_s: float = 15.0,
+    own: OwnTables | None = None,
+    reporters: Mapping[str, object] | None = None,
 ) -> AsyncIterator[Office]:
     woken = asyncio.Event()
-    store = SqlStore(f"sqlite:///{folder / 'cc.db'}")
+    store = SqlStore(f"sqlite:///{folder / 'cc.db'}", own=own)
     await store.ensure_schema()
     await store.apply(DIRECTORY)
     clock = SystemClock()

@@ -22,18 +22,26 @@ ROUTES = [
     ("GET", "/v1/explain"),
     ("GET", "/v1/reachable"),
     ("GET", "/v1/tasks"),
+    ("GET", "/v1/outbox"),
+    ("POST", "/v1/outbox/7/retry"),
+    ("POST", "/v1/outbox/7/discard"),
 ]
+WITH_A_SECRET_OF_ITS_OWN = ("POST", "/v1/delivery-reports/{gateway}")
 
 
 async def test_the_routes_tested_here_are_all_there_are(office):
     paths = (await office.http.get("/openapi.json")).json()["paths"]
     guarded = {
-        (method.upper(), path.replace("{transfer_id}", "x").replace("{agent_id}", "alice"))
+        (method.upper(), _example(path))
         for path, methods in paths.items()
         for method in methods
         if path.startswith("/v1")
     }
-    assert guarded == set(ROUTES)
+    assert guarded == {*ROUTES, WITH_A_SECRET_OF_ITS_OWN}
+
+
+def _example(path: str) -> str:
+    return path.replace("{transfer_id}", "x").replace("{agent_id}", "alice").replace("{message_id}", "7")
 
 
 @pytest.mark.parametrize("authorization", [None, "Bearer", "Bearer wrong", "Basic eDp5", "wrong", "Bearer é"])

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from callcontrol.adapters.sql import OwnTables
 from callcontrol.core.model import LineState
-from tests.api.conftest import READ, Office
+from tests.api.conftest import READ, Office, running
 
 ASK = {"lead": "lena", "bot": "sami"}
 
@@ -117,6 +118,16 @@ async def test_an_agent_rests_and_comes_back(office):
         assert (await office.http.put(path, json={"minutes": 1})).status_code == 404
         assert (await office.http.delete(path)).status_code == 404
     assert (await office.http.put(rest, json={"minutes": 0})).status_code == 422
+
+
+async def test_a_toggle_that_the_crm_has_is_refused_as_a_conflict(tmp_path):
+    query = "SELECT 'alice' AS agent_id, 1 AS available"
+    own = OwnTables(url=f"sqlite:///{tmp_path / 'cc.db'}", availability=query)
+    async with running(tmp_path, own=own) as office:
+        answer = await office.http.put("/v1/agents/alice/availability", json={"available": False})
+        assert answer.status_code == 409
+        assert answer.json()["detail"] == "who is available is in the site's own tables: change it there"
+        assert (await office.http.put("/v1/agents/alice/rest", json={"minutes": 5})).status_code == 200
 
 
 async def test_the_lines_are_those_of_the_switch(office):

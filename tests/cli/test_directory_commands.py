@@ -162,6 +162,41 @@ async def test_rules_are_listed_in_order_and_tried_on_a_lead_and_on_facts(site):
         assert (await site.run("rules", "test", *wrong)).code == code, wrong
 
 
+async def test_rules_are_added_moved_and_removed_by_name(site):
+    added = await site.run(
+        "rules", "add", "rich", "--when", "{fact: budget, at_least: 500000}", "--pool", "sellers",
+        "--before", "portals go to the buyers' team",
+    )  # fmt: skip
+    assert added.code == 0, added.err
+    assert "rule rich: added" in added.out
+    names = [rule["name"] for rule in (await site.run("rules", "--json")).json]
+    assert names.index("rich") == 1
+    moved = await site.run("rules", "move", "rich")
+    assert moved.out.startswith("rules: order ")
+    assert (await site.run("rules", "--json")).json[-1]["name"] == "rich"
+    assert "rule rich: removed" in (await site.run("rules", "remove", "rich")).out
+    for arguments, code, said in (
+        (("add", "x", "--when", "{budget: {at_least: 5}}", "--pool", "sellers"), 2, "--when:1: when"),
+        (("add", "x", "--when", "{during: {mon: '08:00-10:00'}}", "--pool", "sellers"), 2, "has no zone"),
+        (("add", "x", "--when", "always", "--pool", "nobody"), 4, "no pool 'nobody'"),
+        (("add", "people who want to sell", "--when", "always", "--pool", "sellers"), 4, "already"),
+        (("add", "x", "--when", "always", "--pool", "sellers", "--before", "y"), 4, "no rule 'y'"),
+        (("move", "y"), 4, "no rule 'y'"),
+        (("remove", "y"), 4, "no rule 'y'"),
+    ):
+        ran = await site.run("rules", *arguments)
+        assert (ran.code, said in ran.err) == (code, True), (arguments, ran.err)
+    assert (await site.run("apply", "config/directory.yaml")).out == "nothing to change\n"
+
+
+async def test_an_agent_joins_a_pool_by_a_tag_given_by_command(site):
+    changed = await site.run("agents", "bob", "--tag", "lang:es", "--untag", "lang:en", "--json")
+    assert changed.json[0]["tags"] == ["lang:es"]
+    assert "bob" in (await site.run("pools", "spanish", "--json")).json[0]["agents"]
+    assert (await site.run("agents", "bob", "--tag", "no tag")).code == 2
+    assert (await site.run("agents", "zoe", "--tag", "new")).code == 4
+
+
 async def test_a_week_of_an_agents_hours_is_shown_with_exceptions(site):
     shown = await site.run("schedule", "show", "bob", "--week", "--from", "2026-12-21", "--json")
     hours = {day["on"]: (day["open"], day["why"]) for day in shown.json}

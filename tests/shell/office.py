@@ -10,7 +10,7 @@ from pathlib import Path
 
 from callcontrol.adapters.simulated import Behaviour, SimulatedPbx, VirtualClock
 from callcontrol.adapters.simulated.pbx import Does
-from callcontrol.adapters.sql import SqlStore
+from callcontrol.adapters.sql import OwnTables, SqlStore
 from callcontrol.core.model import (
     AcceptBy,
     Agent,
@@ -172,9 +172,10 @@ async def office(
     speech: Speech | None = None,
     people: Directory | None = None,
     store_class: type[SqlStore] = SqlStore,
+    own: OwnTables | None = None,
     **phones: Behaviour,
 ) -> AsyncIterator[Office]:
-    store = store_class(f"sqlite:///{tmp_path / 'office.db'}")
+    store = store_class(f"sqlite:///{tmp_path / 'office.db'}", own=own)
     await store.ensure_schema()
     await store.apply(people or directory())
     clock = VirtualClock()

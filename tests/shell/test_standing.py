@@ -1,6 +1,8 @@
 """Who may ring, over a sequence of calls: reservations, wrap-up, strikes, batches, the phone as console."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from callcontrol.adapters.simulated import Behaviour
 from callcontrol.adapters.simulated.pbx import Does
+from callcontrol.adapters.sql import OwnTables
 from callcontrol.core.events import AttemptResolved
 from callcontrol.core.model import (
     AgentState,
@@ -185,6 +188,26 @@ async def test_an_agent_toggles_and_rests_by_phone_and_the_lamp_follows(tmp_path
 async def test_a_phone_that_is_nobodys_is_told_so(tmp_path):
     async with office(tmp_path) as at:
         assert await dials(at, "lobby", AgentWish.AVAILABLE) is AgentState.UNKNOWN
+
+
+async def test_where_the_crm_says_who_is_available_a_code_says_so_and_rests_go_on(tmp_path):
+    crm = tmp_path / "crm.db"
+    with closing(sqlite3.connect(crm)) as staff:
+        staff.executescript("CREATE TABLE staff (login, ready); INSERT INTO staff VALUES ('alice', 1)")
+        query = "SELECT login AS agent_id, ready AS available FROM staff"
+        async with office(tmp_path, own=OwnTables(url=f"sqlite:///{crm}", availability=query)) as at:
+            for wish, minutes, state in (
+                (AgentWish.AVAILABLE, 0, AgentState.AVAILABLE),  # as it is already
+                (AgentWish.UNAVAILABLE, 0, AgentState.ELSEWHERE),
+                (AgentWish.STATUS, 0, AgentState.AVAILABLE),
+                (AgentWish.REST, 30, AgentState.RESTING),
+                (AgentWish.AVAILABLE, 0, AgentState.AVAILABLE),  # back from the rest
+            ):
+                assert await dials(at, "alice", wish, minutes) is state
+            staff.executescript("UPDATE staff SET ready = 0")
+            assert await dials(at, "alice", AgentWish.AVAILABLE) is AgentState.ELSEWHERE
+            assert await dials(at, "alice", AgentWish.UNAVAILABLE) is AgentState.UNAVAILABLE
+            assert at.pbx.lamps["alice"] is AgentState.UNAVAILABLE
 
 
 async def test_lamps_are_lit_again_when_the_switch_has_restarted(tmp_path):

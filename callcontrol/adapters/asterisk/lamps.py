@@ -13,6 +13,7 @@ _SHOWN = {
     AgentState.UNAVAILABLE: "INUSE",
     AgentState.OFF_DUTY: "BUSY",
     AgentState.RESTING: "ONHOLD",
+    AgentState.ELSEWHERE: "INUSE",
     AgentState.UNKNOWN: "INUSE",
 }
 _AGENT_ID = re.compile(

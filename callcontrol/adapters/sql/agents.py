@@ -1,12 +1,12 @@
 """Agents one by one: where each stands, and what is changed of it by hand."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, update
 
+from callcontrol.adapters.sql import claims, standings
 from callcontrol.adapters.sql import schema as s
-from callcontrol.adapters.sql import standings
 from callcontrol.adapters.sql.directory import Memory
 from callcontrol.adapters.sql.own_tables import Site
 from callcontrol.core.model import Agent, AgentId, Candidate, EndpointKind, Standing
@@ -32,9 +32,12 @@ def agent_at(connection: Connection, memory: Memory, address: str, now: datetime
 
 
 def of_agents(connection: Connection, agents: Sequence[Agent], now: datetime) -> tuple[Candidate, ...]:
-    found = standings.of_agents(connection, agents, now)
+    return candidates_of(agents, standings.of_agents(connection, agents, now))
+
+
+def candidates_of(agents: Sequence[Agent], found: Mapping[AgentId, Standing]) -> tuple[Candidate, ...]:
     none = Standing()
-    return tuple(Candidate(agent=agent, standing=found.get(agent.id, none)) for agent in agents)
+    return tuple([Candidate(agent=agent, standing=found.get(agent.id, none)) for agent in agents])
 
 
 def set_available(connection: Connection, agent_id: AgentId, available: bool) -> None:
@@ -54,4 +57,4 @@ def rest(connection: Connection, memory: Memory, agent_id: AgentId, until: datet
 def hold(
     connection: Connection, hold_id: str, agents: Sequence[AgentId], until: datetime, now: datetime
 ) -> Sequence[AgentId]:
-    return standings.hold(connection, hold_id, agents, now=now, until=until)
+    return claims.hold(connection, hold_id, agents, now=now, until=until)

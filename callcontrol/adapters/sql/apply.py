@@ -11,8 +11,9 @@ from callcontrol.adapters.sql import conditions, leads, standings
 from callcontrol.adapters.sql import directory as stored
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.changes import Change, changes, differs, lead_change
+from callcontrol.adapters.sql.own_agents import Snapshot, merged
 from callcontrol.adapters.sql.statements import upsert
-from callcontrol.core.model import Agent, Bot, Directory, Endpoint, Lead, OutcomeActions, Pool
+from callcontrol.core.model import Agent, AgentId, Bot, Directory, Endpoint, Lead, OutcomeActions, Pool
 from callcontrol.ports import UnknownError
 
 Rows = Iterator[dict[str, Any]]
@@ -21,33 +22,90 @@ _BATCH = 500  # SQLite allows 32,766 values in a statement, older builds 999
 
 
 def apply(
-    connection: Connection, memory: stored.Memory, directory: Directory, now: datetime
+    connection: Connection,
+    memory: stored.Memory,
+    directory: Directory,
+    now: datetime,
+    own: Snapshot | None = None,
 ) -> tuple[Change, ...]:
-    """Raises UnknownError where a pool, rule or lead names what the directory does not have."""
+    """`own`: the site's own agents of now; none: those of before.
+
+    Raises UnknownError where a pool, rule or lead names what neither has.
+    """
+    old = _locked(connection, memory)
+    directory, theirs = _with_own(old, directory, own)
     _check(directory)
-    version = connection.scalars(select(s.directory.c.version).with_for_update()).one()
-    old = memory.current(connection, version)
     made = changes(old, directory)
-    if made:
+    writes = bool(made) or _moved(old, directory, theirs)
+    if writes:
         for table in (s.rule, s.pool_member, s.pool_tag):
             connection.execute(delete(table))
-        _put_agents(connection, old, directory, now)
+        _put_agents(connection, old, directory, theirs, now)
         _put_pools(connection, old, directory)
         _put_bots(connection, old, directory, now)
         policy = directory.strikes
         connection.execute(update(s.directory).values(strike_limit=policy.limit, strike_rest_s=policy.rest_s))
-    reordered = _reordered(old, directory)
-    if reordered:
-        _put_order(connection, directory)
-    if made or reordered:
-        connection.execute(update(s.directory).values(version=s.directory.c.version + 1))
+    _settle(connection, old, directory, changed=writes)
     return (*made, *_put_leads(connection, directory.leads))
 
 
-def plan(connection: Connection, memory: stored.Memory, directory: Directory) -> tuple[Change, ...]:
+def sync(connection: Connection, memory: stored.Memory, own: Snapshot, now: datetime) -> tuple[Change, ...]:
+    """Make the site's own agents of the directory those of now, and leave everything else as it is."""
+    old = _locked(connection, memory)
+    as_filed = Directory(
+        agents=tuple(agent for agent in old.agents.values() if agent.id not in old.own),
+        pools=tuple(old.pools.values()),
+        rules=old.rules,
+        bots=tuple(old.bots.values()),
+        strikes=old.strikes,
+    )
+    directory, theirs = _with_own(old, as_filed, own)
+    made = changes(old, directory)
+    if made:
+        _put_agents(connection, old, directory, theirs, now)
+    _settle(connection, old, directory, changed=bool(made))
+    return made
+
+
+def _locked(connection: Connection, memory: stored.Memory) -> stored.Known:
+    version = connection.scalars(select(s.directory.c.version).with_for_update()).one()
+    return memory.current(connection, version)
+
+
+def _with_own(
+    old: stored.Known, directory: Directory, own: Snapshot | None
+) -> tuple[Directory, frozenset[AgentId]]:
+    """The whole of it, and who in it is the site's own."""
+    before = [agent for agent in old.agents.values() if agent.id in old.own]
+    if own is None:
+        theirs = before
+    else:
+        theirs = [*own.agents, *(agent for agent in before if agent.id in own.unreadable)]
+    filed = {agent.id for agent in directory.agents}
+    return merged(directory, theirs), frozenset(agent.id for agent in theirs if agent.id not in filed)
+
+
+def _moved(old: stored.Known, new: Directory, own: frozenset[AgentId]) -> bool:
+    """Whether someone is in the other's hands now, unchanged: the file's, or the site's."""
+    return any(agent.id in old.agents for agent in new.agents if (agent.id in own) != (agent.id in old.own))
+
+
+def _settle(connection: Connection, old: stored.Known, new: Directory, *, changed: bool) -> None:
+    reordered = _reordered(old, new)
+    if reordered:
+        _put_order(connection, new)
+    if changed or reordered:
+        connection.execute(update(s.directory).values(version=s.directory.c.version + 1))
+
+
+def plan(
+    connection: Connection, memory: stored.Memory, directory: Directory, own: Snapshot | None = None
+) -> tuple[Change, ...]:
     """Raises UnknownError as `apply` does."""
+    old = memory.current(connection)
+    directory, _ = _with_own(old, directory, own)
     _check(directory)
-    made = changes(memory.current(connection), directory)
+    made = changes(old, directory)
     return (*made, *(change for _, batch in _lead_changes(connection, directory.leads) for change in batch))
 
 
@@ -64,16 +122,20 @@ def _check(directory: Directory) -> None:
             raise UnknownError("pool", rule.pool_id)
 
 
-def _put_agents(connection: Connection, old: stored.Known, new: Directory, now: datetime) -> None:
+def _put_agents(
+    connection: Connection, old: stored.Known, new: Directory, own: frozenset[AgentId], now: datetime
+) -> None:
     added = [agent for agent in new.agents if agent.id not in old.agents]
-    changed = [a for a in new.agents if a.id in old.agents and differs(old.agents[a.id], a)]
+    changed = [
+        agent
+        for agent in new.agents
+        if agent.id in old.agents
+        and ((agent.id in own) != (agent.id in old.own) or differs(old.agents[agent.id], agent))
+    ]
     dialect = connection.dialect.name
-    _run(connection, upsert(dialect, s.agent, frozenset({"toggle_seq"})), map(_agent_values, added))
-    _run(
-        connection,
-        upsert(dialect, s.agent, frozenset({"available", "position", "toggle_seq"})),
-        map(_agent_values, changed),
-    )
+    for some, kept in ((added, {"toggle_seq"}), (changed, {"available", "position", "toggle_seq"})):
+        statement = upsert(dialect, s.agent, frozenset(kept))
+        _run(connection, statement, (_agent_values(agent, own=agent.id in own) for agent in some))
     _mark_removed(connection, s.agent, old.agents.keys() - {agent.id for agent in new.agents}, now)
     standings.forget(connection, [agent.id for agent in added])
     written = (*added, *changed)
@@ -223,7 +285,7 @@ def _mark_removed(connection: Connection, table: Table, ids: Iterable[str], now:
     _run(connection, statement, ({"of": key, "removed_at": now} for key in ids))
 
 
-def _agent_values(agent: Agent) -> dict[str, Any]:
+def _agent_values(agent: Agent, *, own: bool) -> dict[str, Any]:
     return {
         "id": agent.id,
         "position": 0,  # until _put_order
@@ -237,6 +299,7 @@ def _agent_values(agent: Agent) -> dict[str, Any]:
         "wrap_up_s": agent.wrap_up_s,
         "endpoint_order": agent.endpoint_order,
         "endpoint_step_s": agent.endpoint_step_s,
+        "own": own,
     }
 
 

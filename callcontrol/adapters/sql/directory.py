@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Table, bindparam, select
@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Table, bindparam, select
 from callcontrol.adapters.sql import conditions, leads
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.crew import Crew, members
+from callcontrol.adapters.sql.driven import Driven
 from callcontrol.adapters.sql.rulebook import RuleBook
 from callcontrol.core.model import (
     AcceptBy,
@@ -51,6 +52,7 @@ class Known:
 
     version: int = -1
     agents: Mapping[AgentId, Agent] = field(default_factory=dict)  # in the directory's order
+    own: frozenset[AgentId] = frozenset()  # those of them who came from the site's own table
     bots: Mapping[BotId, Bot] = field(default_factory=dict)  # in the directory's order
     pools: Mapping[PoolId, Pool] = field(default_factory=dict)  # in the directory's order
     rules: tuple[Rule, ...] = ()
@@ -107,8 +109,15 @@ class Roster:
         return made
 
 
+class State(NamedTuple):
+    """What a roster is of: the directory's version, and the last toggle."""
+
+    version: int
+    toggle_seq: int
+
+
 STATE = (s.directory.c.version, s.directory.c.toggle_seq)
-_STATE = select(*STATE)
+_STATE = Driven(lambda _: select(*STATE))
 _TOGGLED = select(s.agent.c.id, s.agent.c.available, s.agent.c.toggle_seq).where(
     s.agent.c.toggle_seq > bindparam("seen"), s.agent.c.removed_at.is_(None)
 )
@@ -120,29 +129,39 @@ class Memory:
     def __init__(self) -> None:
         self._roster = Roster()
 
+    @property
+    def newest(self) -> Roster:
+        """The directory as it was last seen."""
+        return self._roster
+
     def current(self, connection: Connection, version: int | None = None) -> Known:
         """The directory as this transaction sees it. `version`, where the caller has just read it."""
         known = self._roster.known
         return known if known.version == version else self.roster(connection).known
 
-    def roster(self, connection: Connection, state: Any = None) -> Roster:
-        """The directory as this transaction sees it, with the toggles of now. `state`: a row of `STATE`'s
-        columns, where the caller has just read it.
+    def roster(self, connection: Connection, state: State | None = None) -> Roster:
+        """The directory as this transaction sees it, with the toggles of now. `state`, where the caller has
+        just read it.
         """
         roster = self._roster
         if state is None:
-            state = connection.execute(_STATE).one()
+            state = _state(connection)
         while roster.known.version != state.version:
             # Where each statement sees its own state (PostgreSQL, writing), another process may
             # write between two of them.
             known = read(connection, state.version)
             roster = Roster(known=known, seq=state.toggle_seq, on=known.crew.available)
-            state = connection.execute(_STATE).one()
+            state = _state(connection)
             if roster.known.version == state.version:
                 self._roster = roster
         if roster.seq < state.toggle_seq:
             self._roster = roster = _with_toggles(connection, roster)
         return roster
+
+
+def _state(connection: Connection) -> State:
+    ((version, toggle_seq),) = _STATE.rows(connection, {})
+    return State(version, toggle_seq)
 
 
 def _with_toggles(connection: Connection, roster: Roster) -> Roster:
@@ -164,11 +183,11 @@ def read(connection: Connection, version: int) -> Known:
     fallbacks = _grouped(connection, s.bot_fallback, "bot_id", _fallback)
     listed = _grouped(connection, s.pool_member, "pool_id", lambda row: AgentId(row.agent_id))
     pool_tags = _tags(connection, s.pool_tag, "pool_id")
+    people = connection.execute(
+        select(s.agent).where(s.agent.c.removed_at.is_(None)).order_by(s.agent.c.position)
+    ).all()
     agents = [
-        _agent(row, windows[row.id], endpoints[row.id], exceptions[row.id], tags[row.id])
-        for row in connection.execute(
-            select(s.agent).where(s.agent.c.removed_at.is_(None)).order_by(s.agent.c.position)
-        )
+        _agent(row, windows[row.id], endpoints[row.id], exceptions[row.id], tags[row.id]) for row in people
     ]
     bots = [
         (_bot(row, fallbacks[row.id]), row.removed_at is not None)
@@ -182,6 +201,7 @@ def read(connection: Connection, version: int) -> Known:
     return Known(
         version=version,
         agents={agent.id: agent for agent in agents},
+        own=frozenset(AgentId(row.id) for row in people if row.own),
         bots={bot.id: bot for bot, removed in bots if not removed},
         removed_bots={bot.id: bot for bot, removed in bots if removed},
         pools={
@@ -206,16 +226,22 @@ def all_bots(connection: Connection, memory: Memory) -> tuple[Bot, ...]:
 
 
 def export(connection: Connection, memory: Memory, with_leads: bool) -> Directory:
+    """Without the site's own agents, and in pools without those who are there no more."""
     roster = memory.roster(connection)
     known = roster.known
     return Directory(
-        agents=roster.everyone(),
-        pools=tuple(known.pools.values()),
+        agents=tuple(agent for agent in roster.everyone() if agent.id not in known.own),
+        pools=tuple(_of_those(pool, known.agents) for pool in known.pools.values()),
         rules=known.rules,
         bots=tuple(known.bots.values()),
         leads=leads.all_leads(connection) if with_leads else (),
         strikes=known.strikes,
     )
+
+
+def _of_those(pool: Pool, agents: Mapping[AgentId, Agent]) -> Pool:
+    kept = tuple(agent_id for agent_id in pool.agent_ids if agent_id in agents)
+    return pool if kept == pool.agent_ids else replace(pool, agent_ids=kept)
 
 
 def with_toggle(agent: Agent, *, available: bool) -> Agent:

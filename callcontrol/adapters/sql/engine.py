@@ -59,7 +59,7 @@ def make_engine(url: str, connections: int) -> Engine:
     }
     given = parsed.query
     arguments = {name: value for name, value in limits.items() if name not in given}
-    engine = create_engine(parsed, **common, pool_pre_ping=True, connect_args=arguments)
+    engine = create_engine(parsed, **common, connect_args=arguments)
     event.listen(engine, "connect", _set_up_postgresql)
     return engine
 
@@ -69,6 +69,11 @@ def reading(engine: Engine) -> Engine:
     if engine.dialect.name == "sqlite":
         return engine.execution_options(readonly=True)
     return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def by_statement(engine: Engine) -> Engine:
+    """The same engine, for questions that want no transaction: each statement is one."""
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:

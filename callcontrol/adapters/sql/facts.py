@@ -1,6 +1,7 @@
 """Whom a step is about: the lead's agent, the pool of the rule that fits, or everyone on duty."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select
@@ -19,6 +20,7 @@ from callcontrol.core.model import (
     Lead,
     Pool,
     PoolId,
+    RuleVerdict,
     Step,
     StepKind,
 )
@@ -35,6 +37,16 @@ _LAST_AGENT = (
 )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class About:
+    """Whom a step is about, by the directory alone: how they stand is asked next."""
+
+    agents: Sequence[Agent] = ()
+    because: str
+    pool: Pool | None = None
+    rules: tuple[RuleVerdict, ...] = ()
+
+
 class Facts:
     """The facts of now for one lead, step by step; it remembers which pool each step was about."""
 
@@ -47,28 +59,43 @@ class Facts:
         self._pools: dict[StepKind, PoolId] = {}
 
     def __call__(self, step: Step) -> RoutingFacts:
+        about = self.about(step)
+        return self.of(step, about, of_agents(self._connection, about.agents, self._now))
+
+    def pool_of(self, step: StepKind) -> PoolId | None:
+        return self._pools.get(step)
+
+    def about(self, step: Step) -> About:
         match step.kind:
             case StepKind.ASSIGNED:
                 return self._assigned()
             case StepKind.GROUP:
                 return self._group()
             case StepKind.FALLBACK:
-                return RoutingFacts(because="the bot's fallback numbers")
+                return About(because="the bot's fallback numbers")
 
-    def pool_of(self, step: StepKind) -> PoolId | None:
-        return self._pools.get(step)
+    def of(self, step: Step, about: About, candidates: tuple[Candidate, ...]) -> RoutingFacts:
+        pool = about.pool
+        if pool is not None:
+            self._pools[step.kind] = pool.id
+        return RoutingFacts(
+            candidates=candidates,
+            because=about.because,
+            pool=pool,
+            rules=about.rules,
+            last_agent_id=self._last_agent() if pool is not None and pool.last_agent_first else None,
+        )
 
-    def _assigned(self) -> RoutingFacts:
+    def _assigned(self) -> About:
         agent_id = self._lead.assigned_agent_id
         if agent_id is None:
-            return RoutingFacts(because="the lead has no assigned agent")
+            return About(because="the lead has no assigned agent")
         agent = self._roster.agent(agent_id)
         if agent is None:
-            return RoutingFacts(because=f"the lead's assigned agent {agent_id} is not in the directory")
-        because = self._said(f"{agent.name} is the lead's assigned agent")
-        return RoutingFacts(candidates=self._candidates((agent,)), because=because)
+            return About(because=f"the lead's assigned agent {agent_id} is not in the directory")
+        return About(agents=(agent,), because=self._said(f"{agent.name} is the lead's assigned agent"))
 
-    def _group(self) -> RoutingFacts:
+    def _group(self) -> About:
         known = self._roster.known
         facts = rules.facts_of(self._lead, self._bot, self._now, Matching())
         rule, before = known.book.first_that_fits(facts)
@@ -76,26 +103,21 @@ class Facts:
         if rule is None:
             agents, others = self._of_set(known.crew.active)
             because = self._said(f"no rule fits: every active agent{others}")
-            return RoutingFacts(candidates=self._candidates(agents), because=because, rules=told)
+            return About(agents=agents, because=because, rules=told)
         pool = known.pools[rule.pool_id]
-        self._pools[StepKind.GROUP] = pool.id
         agents, others = self._of_pool(pool)
         because = self._said(f"rule {rule.name}: pool {pool.name}{others}")
-        return RoutingFacts(
-            candidates=self._candidates(agents),
-            because=because,
-            pool=pool,
-            rules=told,
-            last_agent_id=self._last_agent() if pool.last_agent_first else None,
-        )
+        return About(agents=agents, because=because, pool=pool, rules=told)
 
     def _of_pool(self, pool: Pool) -> tuple[Sequence[Agent], str]:
         """Its members, and what is to be said of others. Those listed by name come first, in their order."""
         crew = self._roster.known.crew
-        listed = tuple(dict.fromkeys(crew.numbers[agent_id] for agent_id in pool.agent_ids))
+        listed = tuple(dict.fromkeys(crew.numbers[one] for one in pool.agent_ids if one in crew.numbers))
         agents = tuple(self._roster.agents(listed))
         if not pool.tags:
-            return agents, "" if agents else ", which is empty"
+            gone = [agent_id for agent_id in pool.agent_ids if agent_id not in crew.numbers]
+            without = f" ({', '.join(gone)} not in the directory)" if gone else ""
+            return agents, without if agents else f", which is empty{without}"
         tagged = crew.tagged(pool.tags)
         for n in listed:
             tagged &= ~(1 << n)
@@ -114,9 +136,6 @@ class Facts:
         on_duty = self._roster.on_duty(agents, self._now)
         off = size - len(on_duty)
         return tuple(self._roster.agents(on_duty)), f" (and {off:,} who are off)" if off else ""
-
-    def _candidates(self, agents: Sequence[Agent]) -> tuple[Candidate, ...]:
-        return of_agents(self._connection, agents, self._now)
 
     def _last_agent(self) -> AgentId | None:
         found = self._connection.scalar(_LAST_AGENT, {"lead": self._lead.id})

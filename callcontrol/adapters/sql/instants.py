@@ -7,6 +7,8 @@ from sqlalchemy import BigInteger, DateTime
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from callcontrol.ports import StoreError
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -23,16 +25,23 @@ class Instant(TypeDecorator[datetime]):
         return dialect.type_descriptor(BigInteger() if dialect.name == "sqlite" else DateTime(timezone=True))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"an instant without a zone: {value}")
-        return (value - _EPOCH) // _MICROSECOND if dialect.name == "sqlite" else value
+        return stored(dialect, value)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if dialect.name == "sqlite":
-            return _EPOCH + timedelta(microseconds=value)
-        instant: datetime = value
-        return instant.astimezone(UTC)
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return instant(value)
+
+
+def stored(dialect: Dialect, at: datetime | None) -> Any:
+    """As the database has it. Raises StoreError for one without a zone."""
+    if at is None:
+        return None
+    if at.tzinfo is None:
+        raise StoreError(f"an instant without a zone: {at}", retryable=False)
+    return (at - _EPOCH) // _MICROSECOND if dialect.name == "sqlite" else at
+
+
+def instant(value: Any) -> datetime | None:
+    """From what the database has."""
+    if isinstance(value, int):
+        return _EPOCH + timedelta(microseconds=value)
+    return None if value is None else value.astimezone(UTC)

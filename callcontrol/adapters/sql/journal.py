@@ -8,6 +8,8 @@ from sqlalchemy import Connection, bindparam, select
 
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.codec import decode, encode
+from callcontrol.adapters.sql.driven import Driven
+from callcontrol.adapters.sql.instants import stored
 from callcontrol.adapters.sql.statements import insert_once, upsert
 from callcontrol.core.model import (
     AcceptBy,
@@ -37,6 +39,8 @@ _OF_UNCLOSED = (
     .where(s.transfer.c.closed_at.is_(None))
     .order_by(s.journal.c.transfer_id, s.journal.c.seq)
 )
+_APPEND = Driven(lambda dialect: insert_once(dialect, s.journal), [column.name for column in _COLUMNS])
+_PUT_LEG = Driven(lambda dialect: upsert(dialect, s.leg), [column.name for column in s.leg.columns])
 _LEGS_OF = (
     select(s.leg)
     .where(s.leg.c.transfer_id == bindparam("sought"))
@@ -51,13 +55,12 @@ def append(connection: Connection, transfer_id: TransferId, entries: Sequence[En
     """
     if not entries:
         return True
-    statement = insert_once(connection.dialect.name, s.journal)
-    added = connection.execute(statement, [_values(transfer_id, entry) for entry in entries]).rowcount
+    added = _APPEND.each(connection, [_values(connection, transfer_id, entry) for entry in entries])
     if added == len(entries):
         return True
-    stored = {entry.seq: entry for entry in entries_of(connection, transfer_id)}
+    there = {entry.seq: entry for entry in entries_of(connection, transfer_id)}
     for entry in entries:
-        if stored[entry.seq] != entry:
+        if there[entry.seq] != entry:
             raise StoreError(
                 f"transfer {transfer_id} already has another entry {entry.seq} in its journal",
                 retryable=False,
@@ -77,21 +80,21 @@ def of_unclosed(connection: Connection) -> Mapping[str, tuple[Entry, ...]]:
 
 
 def put_legs(connection: Connection, transfer_id: TransferId, legs: Iterable[LegRecord]) -> None:
-    rows = [_leg_values(transfer_id, record) for record in legs]
+    rows = [_leg_values(connection, transfer_id, record) for record in legs]
     if rows:
-        connection.execute(upsert(connection.dialect.name, s.leg), rows)
+        _PUT_LEG.each(connection, rows)
 
 
 def legs_of(connection: Connection, transfer_id: TransferId) -> tuple[LegRecord, ...]:
     return tuple(_leg_record(row) for row in connection.execute(_LEGS_OF, {"sought": transfer_id}))
 
 
-def _values(transfer_id: TransferId, entry: Entry) -> dict[str, Any]:
+def _values(connection: Connection, transfer_id: TransferId, entry: Entry) -> dict[str, Any]:
     kind, payload = encode(entry.event)
     return {
         "transfer_id": transfer_id,
         "seq": entry.seq,
-        "at": entry.at,
+        "at": stored(connection.dialect, entry.at),
         "type": kind,
         "payload": payload,
     }
@@ -101,7 +104,7 @@ def _entry(row: Any) -> Entry:
     return Entry(seq=row.seq, at=row.at, event=decode(row.type, row.payload))
 
 
-def _leg_values(transfer_id: TransferId, record: LegRecord) -> dict[str, Any]:
+def _leg_values(connection: Connection, transfer_id: TransferId, record: LegRecord) -> dict[str, Any]:
     leg = record.leg
     return {
         "id": leg.id,
@@ -113,12 +116,12 @@ def _leg_values(transfer_id: TransferId, record: LegRecord) -> dict[str, Any]:
         "accept_by": leg.endpoint.accept_by,
         "attempt": record.attempt,
         "step": record.step,
-        "dialled_at": record.dialled_at,
-        "ringing_at": record.ringing_at,
-        "answered_at": record.answered_at,
-        "accepted_at": record.accepted_at,
-        "joined_at": record.joined_at,
-        "ended_at": record.ended_at,
+        "dialled_at": stored(connection.dialect, record.dialled_at),
+        "ringing_at": stored(connection.dialect, record.ringing_at),
+        "answered_at": stored(connection.dialect, record.answered_at),
+        "accepted_at": stored(connection.dialect, record.accepted_at),
+        "joined_at": stored(connection.dialect, record.joined_at),
+        "ended_at": stored(connection.dialect, record.ended_at),
         "fate": record.fate,
         "cause": record.cause,
     }

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Text, bindparam, exists, literal_column, or_, select, update
 
-from callcontrol.adapters.sql import journal, outbox, standings
+from callcontrol.adapters.sql import claims, journal, outbox, standings
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.directory import Memory
 from callcontrol.adapters.sql.statements import insert_once
@@ -56,10 +56,10 @@ def record(connection: Connection, memory: Memory, transition: Transition) -> No
         _leave_agents(connection, memory, transition)
     if transition.closed:
         connection.execute(_CLOSE, {"transfer": transfer_id, "closed_at": at})
-        standings.release(connection, transfer_id)
+        claims.release(connection, transfer_id)
     elif transition.outcome is not None:
         winner = transition.outcome.leg.agent_id if isinstance(transition.outcome, Connected) else None
-        standings.keep_only(connection, transfer_id, winner, at)
+        claims.keep_only(connection, transfer_id, winner, at)
 
 
 def _leave_agents(connection: Connection, memory: Memory, transition: Transition) -> None:

@@ -6,7 +6,8 @@ A query gives the columns that callcontrol expects, under these names (`AS` does
   is a field that rules can look at.
 - `availability`, by :agent_ids (written `IN (:agent_ids)`) or of everyone: agent_id, available. Who is not
   in it keeps the toggle callcontrol has.
-- `agents`: id, name, active, zone, phone, extension.
+- `agents`: id, name, active, zone, phone, extension; and where it likes number, tags, languages, weight,
+  wrap_up_s (see own_agents.py).
 """
 
 import asyncio
@@ -19,7 +20,6 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any, TypeVar
 from urllib.parse import quote
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import (
     Connection,
@@ -36,7 +36,8 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from callcontrol.adapters.sql.directory import Roster
 from callcontrol.adapters.sql.errors import translated
-from callcontrol.core.model import AcceptBy, Agent, AgentId, Endpoint, EndpointKind, Lead, LeadId, Window
+from callcontrol.adapters.sql.own_agents import Snapshot, snapshot, word, yes
+from callcontrol.core.model import AgentId, Lead, LeadId
 from callcontrol.ports import StoreError, UnknownError
 
 T = TypeVar("T")
@@ -51,8 +52,6 @@ _COLUMNS = {
     "agents": ("id", "name", "active", "zone", "phone", "extension"),
 }
 _PARAMETERS = {"lead": "lead_id", "availability": "agent_ids", "agents": None}
-_YES = frozenset({"1", "t", "true", "y", "yes", "on"})
-_ALWAYS = tuple(Window(weekday=day, start_min=0, end_min=1440) for day in range(7))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,6 +103,7 @@ class OwnDatabase:
         """Raises ValueError for a query whose parameters callcontrol does not have."""
         self._engine = _engine(tables.url)
         self._threads = ThreadPoolExecutor(_CONNECTIONS, "callcontrol-own-tables")
+        self._last: tuple[Sequence[Mapping[str, Any]], Snapshot] | None = None
         self._queries = {name: _prepared(name, query) for name, query in tables.queries().items()}
 
     @property
@@ -130,9 +130,14 @@ class OwnDatabase:
     async def availability(self, agents: Collection[AgentId]) -> Mapping[AgentId, bool]:
         return await self._ask("availability", {"agent_ids": agents}, _availability)
 
-    async def agents(self) -> tuple[Agent, ...]:
-        """With one phone, their extension, and always within hours: the site's tables have none."""
-        return await self._ask("agents", {}, lambda rows: tuple(map(_agent, rows)))
+    async def agents(self) -> Snapshot:
+        """The same object while the rows are the same."""
+        return await self._ask("agents", {}, self._snapshot)
+
+    def _snapshot(self, rows: Sequence[Mapping[str, Any]]) -> Snapshot:
+        if self._last is None or self._last[0] != rows:
+            self._last = rows, snapshot(rows)
+        return self._last[1]
 
     async def close(self) -> None:
         with suppress(TimeoutError):
@@ -249,42 +254,15 @@ def _lead(row: Mapping[str, Any]) -> Lead:
     }
     assigned = row["assigned_agent_id"]
     return Lead(
-        id=LeadId(_word(row["lead_id"])),
-        name=_word(row["name"]),
-        phone=_word(row["phone"]),
-        email=_word(row["email"]),
-        source=_word(row["source"]),
-        assigned_agent_id=None if assigned is None else AgentId(str(assigned)),
+        id=LeadId(word(row["lead_id"])),
+        name=word(row["name"]),
+        phone=word(row["phone"]),
+        email=word(row["email"]),
+        source=word(row["source"]),
+        assigned_agent_id=None if assigned is None else AgentId(word(assigned)),
         fields=fields,
     )
 
 
 def _availability(rows: Sequence[Mapping[str, Any]]) -> Mapping[AgentId, bool]:
-    return {AgentId(str(row["agent_id"])): _yes(row["available"]) for row in rows}
-
-
-def _agent(row: Mapping[str, Any]) -> Agent:
-    extension = _word(row["extension"])
-    desk = Endpoint(kind=EndpointKind.EXTENSION, address=extension, accept_by=AcceptBy.ANSWER)
-    try:
-        zone = ZoneInfo(_word(row["zone"]))
-    except (ZoneInfoNotFoundError, ValueError):
-        raise _failed("agents", f"{row['zone']!r} is no IANA time zone", retryable=False) from None
-    return Agent(
-        id=AgentId(str(row["id"])),
-        name=_word(row["name"]),
-        active=_yes(row["active"]),
-        available=True,
-        zone=zone,
-        schedule=_ALWAYS,
-        endpoints=(desk,) if extension else (),
-        phone=_word(row["phone"]) or None,
-    )
-
-
-def _word(value: Any) -> str:
-    return "" if value is None else str(value)
-
-
-def _yes(value: Any) -> bool:
-    return value.strip().casefold() in _YES if isinstance(value, str) else bool(value)
+    return {AgentId(word(row["agent_id"])): yes(row["available"]) for row in rows}

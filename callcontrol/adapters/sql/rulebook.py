@@ -1,7 +1,7 @@
 """The rules in order, and which of them a lead can fit at all."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from heapq import merge
 from time import monotonic
@@ -17,24 +17,46 @@ ALL_PATTERNS_S = 0.1  # of one look at the rules
 
 
 class RuleBook:
-    """Rules found by a value that they need: a thousand cost what the few cost that a lead may fit."""
+    """Rules found by a fact that they need: a thousand cost what the few cost that a lead may fit."""
 
     def __init__(self, ordered: Sequence[Rule]) -> None:
         self.rules = tuple(ordered)
-        self._needing: Mapping[tuple[str, str], list[int]] = defaultdict(list)
         self._others: list[int] = []
+        self._needing: Mapping[str, list[int]] = defaultdict(list)  # the fact, whatever it is
+        self._needing_value: Mapping[tuple[str, str], list[int]] = defaultdict(list)
+        self._needing_prefix: Mapping[tuple[str, str], list[int]] = defaultdict(list)
+        self._lengths: Mapping[str, set[int]] = defaultdict(set)  # of the prefixes of a fact
         for n, rule in enumerate(self.rules):
-            needed = _needed(rule.when)
-            if needed is None:
+            self._file(n, _needed(rule.when))
+
+    def _file(self, n: int, needed: Compare | None) -> None:
+        match needed:
+            case None:
                 self._others.append(n)
-                continue
-            for value in dict.fromkeys(needed.values):
-                self._needing[needed.fact, value].append(n)
+            case Compare(fact=fact, operator=Operator.IS, values=values):
+                for value in dict.fromkeys(values):
+                    self._needing_value[fact, value].append(n)
+            case Compare(fact=fact, operator=Operator.PREFIX, values=values):
+                for value in dict.fromkeys(values):
+                    self._needing_prefix[fact, value].append(n)
+                    self._lengths[fact].add(len(value))
+            case Compare(fact=fact):
+                self._needing[fact].append(n)
+
+    def _that_may_fit(self, facts: rules.Facts) -> Iterator[list[int]]:
+        yield self._others
+        for fact, value in facts.values.items():
+            if fact in self._needing:
+                yield self._needing[fact]
+            if (fact, value) in self._needing_value:
+                yield self._needing_value[fact, value]
+            for length in self._lengths.get(fact, ()):
+                if (fact, value[:length]) in self._needing_prefix:
+                    yield self._needing_prefix[fact, value[:length]]
 
     def first_that_fits(self, facts: rules.Facts) -> tuple[Rule | None, int]:
         """The rule, and how many come before it."""
-        found = (self._needing[key] for key in facts.values.items() if key in self._needing)
-        for n in merge(self._others, *found):
+        for n in merge(*self._that_may_fit(facts)):
             if rules.holds(self.rules[n].when, facts):
                 return self.rules[n], n
         return None, len(self.rules)
@@ -43,7 +65,7 @@ class RuleBook:
         """Why the rules before it do not fit, the nearest ones each, and then the one that does."""
         room = TOLD if rule is None else TOLD - 1
         told = [
-            RuleVerdict(rule=other.name, fits=False, why=rules.why_not(other.when, facts))
+            RuleVerdict(rule=other.name, fits=False, why=rules.against(other.when, facts))
             for other in self.rules[max(0, before - room) : before]
         ]
         if rule is not None:
@@ -93,12 +115,16 @@ def _compiled(pattern: str) -> regex.Pattern[str] | None:
         return None  # refused when the directory is loaded; a call must not fail for it
 
 
+_SELECTIVE = (Operator.IS, Operator.PREFIX, Operator.BETWEEN, Operator.MATCHES, Operator.PRESENT)
+
+
 def _needed(condition: Condition) -> Compare | None:
-    """A comparison without which the condition can't hold, and which names the values that do."""
+    """A comparison without which the condition can't hold; of several the one that the fewest leads pass."""
     match condition:
-        case Compare(operator=Operator.IS):
-            return condition
+        case Compare(operator=operator):
+            return condition if operator in _SELECTIVE else None
         case All(conditions=parts):
-            return next((needed for part in parts if (needed := _needed(part)) is not None), None)
+            found = [needed for part in parts if (needed := _needed(part)) is not None]
+            return min(found, key=lambda needed: _SELECTIVE.index(needed.operator), default=None)
         case _:
             return None

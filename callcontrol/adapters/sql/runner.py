@@ -2,23 +2,25 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from callcontrol.adapters.sql.engine import make_engine, parse, reading
+from callcontrol.adapters.sql.engine import by_statement, make_engine, parse, reading
 from callcontrol.adapters.sql.errors import LostRaceError, translated
 from callcontrol.ports import StoreError
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 LIMIT_S = 5.0
+MUCH_LIMIT_S = 60.0
 _READERS = 2
 _POSTGRESQL_WRITERS = 3  # more of them only take turns at the interpreter
 _TOGETHER = 32  # writes in one transaction: with more, the first of them would wait too long
@@ -35,6 +37,7 @@ class Runner:
         writers = 1 if self._one_writer else _POSTGRESQL_WRITERS
         self._engine = make_engine(url, writers + _READERS)
         self._reading = reading(self._engine)
+        self._statements = by_statement(self._engine)
         self._writers = ThreadPoolExecutor(writers, "callcontrol-sql-write")
         self._readers = ThreadPoolExecutor(_READERS, "callcontrol-sql-read")
         self._threads = (self._writers, self._readers)
@@ -52,6 +55,13 @@ class Runner:
     ) -> T:
         job = _Job(lambda connection: question(connection, *args, **kwargs))
         return await self._ask(self._writers, job, partial(job.answer, self._engine))
+
+    async def write_much(
+        self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """A write of thousands of rows, which may take a minute."""
+        job = _Job(lambda connection: question(connection, *args, **kwargs))
+        return await self._ask(self._writers, job, partial(job.answer, self._engine), MUCH_LIMIT_S)
 
     async def write_together(
         self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -78,7 +88,18 @@ class Runner:
                 threads.shutdown()
         self._engine.dispose()
 
-    async def _ask(self, threads: ThreadPoolExecutor, job: "_Job[T]", work: Callable[[], None]) -> T:
+    async def write_for_all(self, job: "_Job[T]", work: Callable[[Engine], None]) -> T:
+        """Have `work` done in a writer's thread, and wait for `job`, which it answers: see `Batch`."""
+        engine = self._engine if self._one_writer else self._statements
+        return await self._ask(self._writers, job, partial(work, engine))
+
+    async def _ask(
+        self,
+        threads: ThreadPoolExecutor,
+        job: "_Job[T]",
+        work: Callable[[], None],
+        limit_s: float = LIMIT_S,
+    ) -> T:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()  # cancelled with its caller; the job goes on
         try:
@@ -88,7 +109,7 @@ class Runner:
         self._jobs.add(job.done)
         job.done.add_done_callback(self._jobs.discard)
         job.done.add_done_callback(partial(_hand_over, loop, answer))
-        timer = loop.call_later(LIMIT_S, _give_up, job.done, answer)
+        timer = loop.call_later(limit_s, _give_up, job.done, answer, limit_s)
         try:
             return await answer
         finally:
@@ -96,28 +117,86 @@ class Runner:
 
     def _answer_waiting(self) -> None:
         """In the writer's thread. Nothing may wait any more: an earlier call took it along."""
-        taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), _TOGETHER))]
-        if len(taken) == 1:
-            taken[0].answer(self._engine)
+        jobs = [job for job in _popped(self._waiting) if job.begins()]
+        if len(jobs) == 1:
+            jobs[0].answer_now(self._engine)
+        if len(jobs) <= 1:
             return
-        jobs = [job for job in taken if job.begins()]
         try:
             with translated():
                 answers = _in_transaction(
                     self._engine, lambda connection: [job.ask(connection) for job in jobs]
                 )
         except Exception as error:
-            if (
-                isinstance(error, StoreError) and error.retryable
-            ):  # it would fail them all, one after the other
-                for job in jobs:
-                    job.done.set_exception(StoreError(str(error), retryable=True))
-            else:
-                for job in jobs:
-                    job.answer_now(self._engine)
+            for job in jobs:
+                _failed(job, error, self._engine)
         else:
             for job, answer in zip(jobs, answers, strict=True):
                 job.done.set_result(answer)
+
+
+class Batch(Generic[Item, T]):
+    """One question for all who wait: asked together, answered each by itself.
+
+    On PostgreSQL without a transaction: the question may read as it likes, and changes by one statement.
+    """
+
+    def __init__(
+        self, runner: Runner, question: Callable[[Connection, Sequence[Item]], Sequence[T | Exception]]
+    ) -> None:
+        """An exception among the answers is that one's own; LostRaceError: it is asked again, alone."""
+        self._runner = runner
+        self._question = question
+        self._waiting: deque[tuple[_Job[T], Item]] = deque()
+
+    async def ask(self, item: Item) -> T:
+        job = _Job(lambda connection: self._alone(connection, item))
+        self._waiting.append((job, item))
+        return await self._runner.write_for_all(job, self._answer_waiting)
+
+    def _alone(self, connection: Connection, item: Item) -> T:
+        (answer,) = self._question(connection, [item])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _answer_waiting(self, engine: Engine) -> None:
+        """In a writer's thread. Nothing may wait any more: an earlier call took it along."""
+        taken = [(job, item) for job, item in _popped(self._waiting) if job.begins()]
+        if len(taken) == 1:
+            taken[0][0].answer_now(engine)
+        if len(taken) <= 1:
+            return
+        try:
+            answers = _answer(engine, lambda connection: self._question(connection, [i for _, i in taken]))
+        except Exception as error:
+            for job, _ in taken:
+                _failed(job, error, engine)
+            return
+        for (job, _), answer in zip(taken, answers, strict=True):
+            if isinstance(answer, LostRaceError):
+                job.answer_now(engine)
+            elif isinstance(answer, Exception):
+                job.done.set_exception(answer)
+            else:
+                job.done.set_result(answer)
+
+
+def _popped(waiting: deque[T]) -> Iterator[T]:
+    """Those who wait, but not too many; other threads take theirs."""
+    with suppress(IndexError):
+        for _ in range(_TOGETHER):
+            yield waiting.popleft()
+
+
+def _failed(job: "_Job[Any]", error: Exception, engine: Engine) -> None:
+    """Of many who asked together: each is asked again by itself, but where it would fail them all, one after
+    the other.
+    """
+    if isinstance(error, StoreError) and error.retryable:
+        job.done.set_exception(StoreError(str(error), retryable=True))
+    else:
+        job.answer_now(engine)
 
 
 class _Job(Generic[T]):
@@ -160,14 +239,14 @@ def _settle(answer: asyncio.Future[T], job: Future[T]) -> None:
         answer.set_exception(error)
 
 
-def _give_up(job: Future[T], answer: asyncio.Future[T]) -> None:
+def _give_up(job: Future[T], answer: asyncio.Future[T], after_s: float) -> None:
     if not answer.done():
         job.cancel()  # only if it has not begun
-        answer.set_exception(StoreError(f"no answer from the database for {LIMIT_S:g} s", retryable=True))
+        answer.set_exception(StoreError(f"no answer from the database for {after_s:g} s", retryable=True))
 
 
 def _answer(engine: Engine, ask: Callable[[Connection], T]) -> T:
-    same_key = 0
+    same_key, was_cut = 0, False
     with translated():
         for _ in range(_CLAIM_RACES):
             try:
@@ -179,6 +258,12 @@ def _answer(engine: Engine, ask: Callable[[Connection], T]) -> T:
                     raise
             except LostRaceError:
                 continue
+            except DBAPIError as error:
+                # Cut while nobody used it: looking at each connection before would cost a round trip. In
+                # the commit, which has no statement, it may have been written, and is not asked again.
+                if was_cut or not error.connection_invalidated or error.statement is None:
+                    raise
+                was_cut = True
     raise StoreError("others were quicker to every agent, again and again", retryable=True)
 
 

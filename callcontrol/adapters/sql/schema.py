@@ -79,6 +79,7 @@ agent = Table(
     Column("endpoint_order", Text, nullable=False, server_default="together"),
     Column("endpoint_step_s", Float, nullable=False, server_default=text("12")),
     Column("toggle_seq", BigInteger, nullable=False, index=True, server_default=text("0")),
+    Column("own", Boolean, nullable=False, server_default=false()),  # from the site's own table
 )
 
 agent_endpoint = Table(

@@ -1,9 +1,11 @@
 """Inserts that may be repeated. Both databases have them, each in its own dialect."""
 
+import json
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import JSON, Table, Text, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 
@@ -24,6 +26,20 @@ def upsert(dialect: str, table: Table, keep: frozenset[str] = frozenset()) -> An
         if column.name not in keys | keep
     }
     return statement.on_conflict_do_update(index_elements=sorted(keys), set_=overwritten)
+
+
+def given(dialect: str, name: str) -> Any:
+    """The texts bound as `name`, in order: one parameter, however many they are."""
+    if dialect == "sqlite":
+        return select(func.json_each(bindparam(name, type_=Text)).table_valued("value").c.value)
+    return select(
+        func.json_array_elements_text(bindparam(name, type_=Text).cast(JSON)).column_valued("given")
+    )
+
+
+def bound(texts: Iterable[str]) -> str:
+    """What is bound for `given`."""
+    return json.dumps(sorted(texts))
 
 
 def _insert(dialect: str, table: Table) -> Any:

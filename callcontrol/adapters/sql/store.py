@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -18,13 +19,15 @@ from callcontrol.adapters.sql import (
     mailroom,
     outbox,
     outcomes,
+    resolving,
     tasks,
     transfers,
 )
 from callcontrol.adapters.sql.changes import Change
 from callcontrol.adapters.sql.migrate import SchemaStatus, status_of, upgrade_in
+from callcontrol.adapters.sql.own_agents import Snapshot
 from callcontrol.adapters.sql.own_tables import NOTHING, OwnDatabase, OwnTables, Site
-from callcontrol.adapters.sql.runner import Runner
+from callcontrol.adapters.sql.runner import Batch, Runner
 from callcontrol.core.events import AttemptResolved
 from callcontrol.core.model import (
     Agent,
@@ -37,12 +40,14 @@ from callcontrol.core.model import (
     Lead,
     LeadId,
     LegRecord,
+    Step,
     TransferId,
 )
 from callcontrol.ports import (
     Claim,
     Decide,
     DeliveryReport,
+    ElsewhereError,
     Entry,
     FactsOf,
     Finding,
@@ -62,6 +67,8 @@ from callcontrol.ports import (
 T = TypeVar("T")
 _PORTION = 500
 
+_TOLD = 5  # of the site's own rows with something wrong
+
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
@@ -79,14 +86,17 @@ class SqlStore:
         """
         self._runner = Runner(url)
         self._memory = directory.Memory()
+        self._resolving = Batch(self._runner, partial(resolving.resolve, self._memory))
         self._own = None if own is None else OwnDatabase(own)
+        self._synchronised: tuple[Snapshot, int] | None = None  # with which version of the directory
         self._now = now
 
-    async def ensure_schema(self) -> None:
+    async def ensure_schema(self) -> Sequence[str]:
         """Give an empty database its tables; refuse one of another version, saying what to do. Look whether
-        the queries on the site's own tables give what is expected of them.
+        the queries on the site's own tables give what is expected of them, and take the agents there over.
 
-        Raises StoreError.
+        What is wrong there and may pass, such as that the site's database is away: what is known of it
+        counts meanwhile. Raises StoreError for everything else.
         """
         found = await self._runner.write(_ensure)
         if found.remedy:
@@ -94,8 +104,14 @@ class SqlStore:
                 f"the database has schema {found.found}, this program needs {found.needed}: {found.remedy}",
                 retryable=False,
             )
-        if self._own is not None:
-            await self._own.check()
+        try:
+            if self._own is not None:
+                await self._own.check()
+            return await self.synchronise()
+        except StoreError as away:
+            if not away.retryable:
+                raise
+            return (str(away),)
 
     async def check(self) -> Sequence[Finding]:
         """Says, rather than raises, that the database is away."""
@@ -108,12 +124,19 @@ class SqlStore:
 
     async def _check_own(self, own: OwnDatabase) -> Finding:
         subject = "the site's own tables"
+        remedy = "correct the query, or the URL and permissions of the site's database"
         try:
             await own.check()
+            remarks = await self.synchronise()
         except StoreError as exc:
-            remedy = "correct the query, or the URL and permissions of the site's database"
             return Finding(subject=subject, ok=False, remedy=remedy, detail=str(exc))
-        return Finding(subject=subject, ok=True)
+        if remarks:
+            remedy = "correct the agents in the site's own tables, or what the query makes of them"
+            return Finding(subject=subject, ok=False, remedy=remedy, detail="; ".join(remarks[:_TOLD]))
+        known = await self._runner.read(self._memory.current)
+        return Finding(
+            subject=subject, ok=True, detail=f"agents taken over: {len(known.own)}" if known.own else ""
+        )
 
     async def ping(self) -> None:
         """Reads what has changed of the directory too, so that a call need not."""
@@ -125,15 +148,16 @@ class SqlStore:
         await self._runner.close()
 
     async def apply(self, directory: Directory) -> Sequence[str]:
-        made = await self._runner.write(apply.apply, self._memory, directory, self._now())
+        own = await self._snapshot()
+        made = await self._runner.write_much(apply.apply, self._memory, directory, self._now(), own)
         return tuple(change.line for change in made)
 
     async def plan(self, directory: Directory) -> Sequence[Change]:
         """What `apply` would change, changing nothing. Raises UnknownError like it."""
-        return await self._runner.read(apply.plan, self._memory, directory)
+        return await self._runner.read(apply.plan, self._memory, directory, await self._snapshot())
 
     async def export(self, *, with_leads: bool = True) -> Directory:
-        """What `apply` took, with the changes made since."""
+        """What `apply` took, with the changes made since; without the site's own agents."""
         return await self._runner.read(directory.export, self._memory, with_leads)
 
     async def bots(self) -> Sequence[Bot]:
@@ -152,9 +176,8 @@ class SqlStore:
         return await self._runner.read(agents.agent_at, self._memory, address, now, site)
 
     async def set_available(self, agent_id: AgentId, *, available: bool) -> None:
-        """Raises StoreError where the toggles are in the site's own tables."""
         if self._own is not None and self._own.has_availability:
-            raise StoreError("who is available is in the site's own tables: change it there", retryable=False)
+            raise ElsewhereError("who is available is in the site's own tables: change it there")
         await self._runner.write(agents.set_available, agent_id, available)
 
     async def rest(self, agent_id: AgentId, until: datetime | None, why: str) -> None:
@@ -166,11 +189,32 @@ class SqlStore:
     async def hold(self, hold_id: str, agent_ids: Sequence[AgentId], until: datetime) -> Sequence[AgentId]:
         return await self._runner.write(agents.hold, hold_id, agent_ids, until, self._now())
 
-    async def own_agents(self) -> Sequence[Agent] | None:
-        """The agents in the site's own tables; none where no query names them."""
+    async def own_agents(self) -> Sequence[Agent]:
+        """The agents from the site's own tables, as last taken over."""
+        known = await self._runner.read(self._memory.current)
+        return tuple(agent for agent in known.agents.values() if agent.id in known.own)
+
+    async def synchronise(self) -> Sequence[str]:
+        """Take the agents of the site's own tables over: added, changed, removed. What is wrong with which.
+
+        Raises StoreError where the site's database is away; they then stay as they were.
+        """
+        found = await self._snapshot()
+        known = await self._runner.read(self._memory.current)
+        if found is None:
+            return ("the site's own tables: query 'agents' gives nobody, so the agents stay as they were",)
+        if self._synchronised != (found, known.version) and (found.agents or known.own):
+            await self._runner.write_much(apply.sync, self._memory, found, self._now())
+            known = await self._runner.read(self._memory.current)
+        self._synchronised = found, known.version
+        return found.remarks
+
+    async def _snapshot(self) -> Snapshot | None:
+        """The site's agents of now: nobody where no query names them, none where those of before count."""
         if self._own is None or not self._own.has_agents:
-            return None
-        return await self._own.agents()
+            return Snapshot()
+        found = await self._own.agents()
+        return None if found.empty else found
 
     async def prepare(self, request: Request) -> TransferRow | Bot:
         site = await self._site(request.lead)
@@ -198,11 +242,10 @@ class SqlStore:
                 site=site,
             )
 
-    async def resolve(self, row: TransferRow, decide: Decide, now: datetime) -> AttemptResolved:
+    async def resolve(self, row: TransferRow, step: Step, decide: Decide, now: datetime) -> AttemptResolved:
         site = await self._site(toggles=True)
-        return await self._runner.write_together(
-            transfers.resolve, self._memory, row, decide, now=now, site=site
-        )
+        asked = resolving.Asked(row=row, step=step, decide=decide, now=now, site=site)
+        return await self._resolving.ask(asked)
 
     async def consult(
         self, bot_id: BotId, lead: LeadId | NewLead, look: Callable[[Bot, Lead, FactsOf], T], now: datetime

@@ -3,18 +3,18 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, bindparam, func, insert, select
 
-from callcontrol.adapters.sql import journal, leads, outcomes, standings
+from callcontrol.adapters.sql import claims, journal, leads, outcomes
 from callcontrol.adapters.sql import schema as s
-from callcontrol.adapters.sql.directory import STATE, Known, Memory, with_toggle
+from callcontrol.adapters.sql.directory import STATE, Known, Memory, State, with_toggle
+from callcontrol.adapters.sql.driven import Driven
 from callcontrol.adapters.sql.facts import Facts
+from callcontrol.adapters.sql.instants import stored
 from callcontrol.adapters.sql.own_tables import NOTHING, Site
-from callcontrol.core.events import AttemptResolved
 from callcontrol.core.model import (
     AcceptBy,
     Agent,
@@ -33,12 +33,10 @@ from callcontrol.core.model import (
     Missed,
     MissedBecause,
     Outcome,
-    PoolId,
     TransferId,
 )
 from callcontrol.ports import (
     ChannelBusyError,
-    Decide,
     Entry,
     FactsOf,
     First,
@@ -90,7 +88,11 @@ _PREPARE = select(
 _ALL = select(*_COLUMNS).select_from(_joined(s.transfer))
 _NEWEST = _ALL.order_by(s.transfer.c.requested_at.desc(), s.transfer.c.id).limit(bindparam("at_most"))
 _UNCLOSED = _ALL.where(s.transfer.c.closed_at.is_(None)).order_by(s.transfer.c.requested_at)
-_INSERT = insert(s.transfer)
+_OPENED = (
+    *("id", "key", "fingerprint", "lead_id", "bot_id"),
+    *("lead_channel", "bot_channel", "pbx_started", "summary", "requested_at"),
+)
+_INSERT = Driven(lambda _: insert(s.transfer), _OPENED)
 
 
 def prepare(
@@ -124,7 +126,7 @@ def _opening(lead: Any) -> Select[Any]:
         s.transfer.c.lead_channel == bindparam("channel"), s.transfer.c.closed_at.is_(None)
     )
     return select(
-        _VERSION,
+        *STATE,
         of_key.scalar_subquery().label("of_key"),
         live.scalar_subquery().label("busy_with"),
         *leads.LEAD_COLUMNS,
@@ -157,15 +159,16 @@ def open_transfer(
     if site.lead is not None:
         leads.put(connection, site.lead)
     seen = _look(connection, request, call)
-    known = memory.current(connection, seen.version)
+    state = State(seen.version, seen.toggle_seq)
+    known = memory.roster(connection, state).known
     if seen.of_key is not None:
         return _of_key(connection, memory, request)
     if seen.busy_with is not None:
         raise ChannelBusyError(TransferId(seen.busy_with))
     bot = _bot(known, request.bot_id)
     lead = _settle(connection, seen, request)
-    connection.execute(
-        _INSERT,
+    _INSERT.count(
+        connection,
         {
             "id": transfer_id,
             "key": request.key,
@@ -176,7 +179,7 @@ def open_transfer(
             "bot_channel": call.bot,
             "pbx_started": call.pbx_started,
             "summary": request.summary,
-            "requested_at": now,
+            "requested_at": stored(connection.dialect, now),
         },
     )
     row = TransferRow(
@@ -190,52 +193,14 @@ def open_transfer(
         requested_at=now,
     )
     if request.hold_id:
-        standings.pass_on(connection, request.hold_id, transfer_id, now)
-    facts = Facts(connection, site.toggles(memory.roster(connection)), bot, lead, now)
+        claims.pass_on(connection, request.hold_id, transfer_id, now)
+    facts = Facts(connection, site.toggles(memory.roster(connection, state)), bot, lead, now)
     written = first(row, facts)
     for step in {record.step for record in written.legs}:
         legs = [record.leg for record in written.legs if record.step is step]
-        _claim(connection, row, legs, facts.pool_of(step), now)
+        claims.claim_all(connection, claims.claims_of(row.id, bot, legs, facts.pool_of(step), now))
     outcomes.record(connection, memory, written)
     return row
-
-
-_RESOLVING = (
-    select(*STATE, s.transfer.c.outcome)
-    .select_from(s.directory.join(s.transfer, s.transfer.c.id == bindparam("sought")))
-    .with_for_update(
-        read=True, of=s.transfer
-    )  # an outcome just being written releases what we claim, or is seen
-)
-
-
-def resolve(
-    connection: Connection,
-    memory: Memory,
-    row: TransferRow,
-    decide: Decide,
-    *,
-    now: datetime,
-    site: Site = NOTHING,
-) -> AttemptResolved:
-    """Raises LostRaceError where an agent was taken meanwhile, UnknownError for a transfer never opened."""
-    seen = connection.execute(_RESOLVING, {"sought": row.id}).one_or_none()
-    if seen is None:
-        raise UnknownError("transfer", row.id)
-    facts = Facts(connection, site.toggles(memory.roster(connection, seen)), row.bot, row.lead, now)
-    resolved = decide(facts)
-    if seen.outcome is not None:
-        return replace(resolved, legs=(), next_after_s=None, because="the transfer is over")
-    _claim(connection, row, resolved.legs, facts.pool_of(resolved.step.kind), now)
-    return resolved
-
-
-def _claim(
-    connection: Connection, row: TransferRow, legs: Iterable[Leg], pool_id: PoolId | None, now: datetime
-) -> None:
-    agents = {leg.agent_id for leg in legs if leg.agent_id is not None}
-    until = now + standings.claimed_for(row.bot)
-    standings.claim(connection, row.id, agents, now=now, until=until, pool_id=pool_id)
 
 
 def consult(

@@ -63,7 +63,10 @@ class Considered:
 
     @property
     def rings(self) -> bool:
-        return all(term.holds for term in self.terms)
+        for term in self.terms:  # noqa: SIM110 - `all` takes three times as long, for each of thousands
+            if not term.holds:
+                return False
+        return True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -79,6 +79,10 @@ class Agent:
     endpoint_order: EndpointOrder = EndpointOrder.TOGETHER
     endpoint_step_s: float = 12.0
 
+    def __hash__(self) -> int:
+        """Of the id alone: thousands are looked up for one call."""
+        return hash(self.id)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Standing:
@@ -101,6 +105,7 @@ class AgentState(StrEnum):
     UNAVAILABLE = "unavailable"  # switched off by hand
     RESTING = "resting"
     OFF_DUTY = "off_duty"  # available, and outside their hours
+    ELSEWHERE = "elsewhere"  # the wish was not granted: the site's own tables say who is available
     UNKNOWN = "unknown"  # no such agent
 
 

@@ -285,7 +285,8 @@ async def resolved(
     """As a conductor asks."""
     ask = ResolveNextAttempt(step=step, ask=1)
     so_far = so_far or SoFar(transfer=row.id)
-    return await store.resolve(row, partial(decide, ask, row.bot, so_far=so_far, now=now, lines=lines), now)
+    choose = partial(decide, ask, row.bot, so_far=so_far, now=now, lines=lines)
+    return await store.resolve(row, step, choose, now)
 
 
 async def rings(store: SqlStore, row: TransferRow, **more: Any) -> list[str]:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from callcontrol.adapters.sql import SqlStore, standings
+from callcontrol.adapters.sql import SqlStore, claims
 from callcontrol.core.model import (
     All,
     Directory,
@@ -24,7 +24,7 @@ from callcontrol.turn import FirstTurn
 from tests.adapters.store import people as p
 
 OPEN = datetime(2026, 6, 1, 16, 0, tzinfo=UTC)  # ten in the morning in Denver, a Monday
-CLAIM = standings.claimed_for(p.SAMI)
+CLAIM = claims.claims_of(TransferId("t"), p.SAMI, [p.leg()], None, p.NOW)[0].until - p.NOW
 SECOND = timedelta(seconds=1)
 
 

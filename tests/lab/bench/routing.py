@@ -255,7 +255,7 @@ class Measured:
             decide, ask, BOT, so_far=SoFar(transfer=row.id), now=NOW, lines=lambda _: LineState.NOT_IN_USE
         )
         begun = time.perf_counter()
-        await self.store.resolve(row, choose, NOW)
+        await self.store.resolve(row, GROUP, choose, NOW)
         return time.perf_counter() - begun
 
 
