@@ -16,6 +16,7 @@ import structlog
 
 from callcontrol.core import cleaning
 from callcontrol.core import events as e
+from callcontrol.core.followup import Word
 from callcontrol.core.model import Call, ChannelId, LegRecord, TransferId
 from callcontrol.core.transfer import State, Transfer
 from callcontrol.narration import Narration
@@ -49,6 +50,7 @@ class Ports:
     store: Store
     speech: Speech | None
     clock: Clock
+    word: Word
     on_outcome: Callable[[], None]
 
 
@@ -188,7 +190,9 @@ class Conductor:
         """Journal the turn. The commands wait until it is on disk, however long that takes."""
         self._last_at = now
         legs = {leg.id: leg.record for leg in self._machine.legs.values()}
-        written, warnings = transition(self._row, self._machine, entries, commands, self._records)
+        written, warnings = transition(
+            self._row, self._machine, entries, commands, self._records, word=self._ports.word
+        )
         tries = 0
         while True:
             try:
@@ -207,7 +211,7 @@ class Conductor:
         if any(isinstance(command, e.Finish) for command in commands):
             self._ports.on_outcome()
         for warning in warnings:
-            self._log.warning("a text could not be written", why=warning)
+            self._log.warning("a text could not be written as wished", why=warning)
 
     def _log_moves(self, moves: Sequence[tuple[e.Event, State, State]]) -> None:
         for event, before, after in moves:

@@ -14,6 +14,8 @@ from callcontrol.conductor import Conductor, Ports, replayed
 from callcontrol.console import Console
 from callcontrol.core import cleaning
 from callcontrol.core import events as e
+from callcontrol.core.callback import CallAnswered, CallBegan, CallEnded, CallReport
+from callcontrol.core.followup import Word
 from callcontrol.core.model import AgentId, BotId, Call, ChannelId, LeadId, TransferId
 from callcontrol.core.transfer import UNDECIDED, State
 from callcontrol.narration import Narration, Told
@@ -38,6 +40,7 @@ from callcontrol.ports import (
     UnknownError,
 )
 from callcontrol.turn import FirstTurn
+from callcontrol.wording import Wording
 
 log = structlog.get_logger(__name__)
 
@@ -58,10 +61,19 @@ class Switchboard:
         store: Store,
         speech: Speech | None,
         clock: Clock,
+        word: Word | None = None,
         on_outcome: Callable[[], None] = lambda: None,
+        on_call: Callable[[CallReport | LinkUp], None] = lambda _: None,
     ) -> None:
-        """`on_outcome` is called when an outcome, and so perhaps a text, has been stored."""
-        self._ports = Ports(pbx=pbx, store=store, speech=speech, clock=clock, on_outcome=on_outcome)
+        """`word` gives texts their words; the usual ones where there is none.
+
+        `on_outcome` is called when an outcome, and so perhaps a text, has been stored; `on_call` with
+        what the switch reports of others' calls, and when it can be asked again.
+        """
+        self._ports = Ports(
+            pbx=pbx, store=store, speech=speech, clock=clock, word=word or Wording(), on_outcome=on_outcome
+        )
+        self._on_call = on_call
         self._console = Console(self._ports)
         self._conductors: dict[TransferId, Conductor] = {}
         self._by_channel: dict[ChannelId, Conductor] = {}
@@ -162,7 +174,7 @@ class Switchboard:
         transfer_id = TransferId(str(uuid.uuid4()))
         conductor = self._new_conductor(transfer_id, call)
         self._ports.pbx.watch(transfer_id, call)
-        first = FirstTurn(call, self._ports.clock.now(), self._ports.pbx.line)
+        first = FirstTurn(call, self._ports.clock.now(), self._ports.pbx.line, self._ports.word)
         try:
             row = await self._ports.store.open(transfer_id, request, call, first.now, first)
         except BaseException as error:
@@ -252,6 +264,7 @@ class Switchboard:
                 self._linked = True
                 self._console.show_all()
                 self._restored(survey)
+                self._on_call(report)
             case LinkDown():
                 self._linked = False
                 for conductor in self._conductors.values():
@@ -262,6 +275,8 @@ class Switchboard:
                 self._post(channel, e.HandoffFinished())
             case AgentAsked():
                 self._spawn(self._console.asked(report))
+            case CallBegan() | CallAnswered() | CallEnded():
+                self._on_call(report)
             case _:
                 self._post(report.channel, report)
 

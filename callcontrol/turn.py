@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from callcontrol.core import events as e
-from callcontrol.core import routing, standing
+from callcontrol.core import hooks, routing, standing
 from callcontrol.core.availability import Lines
-from callcontrol.core.followup import follow_up
+from callcontrol.core.followup import Word, follow_up
 from callcontrol.core.model import Bot, Call, ChannelId, LegRecord, SoFar
 from callcontrol.core.transfer import Transfer
 from callcontrol.ports import Entry, FactsOf, TransferRow, Transition
@@ -48,15 +48,23 @@ def transition(
     entries: Sequence[Entry],
     commands: Sequence[e.Command],
     known: Mapping[ChannelId, LegRecord],
+    *,
+    word: Word,
 ) -> tuple[Transition, tuple[str, ...]]:
     """What a turn writes, `known` being the legs as last written; and why a text could not be made."""
     finish = next((command for command in commands if isinstance(command, e.Finish)), None)
     warnings: tuple[str, ...] = ()
     what_follows = None
     if finish is not None:
-        now = entries[-1].at
-        what_follows = follow_up(finish.outcome, lead=row.lead, bot=row.bot, assigned=row.assigned, now=now)
-        warnings = tuple(what_follows.warnings)
+        what_follows = follow_up(
+            finish.outcome,
+            transfer_id=row.id,
+            lead=row.lead,
+            bot=row.bot,
+            assigned=row.assigned,
+            word=word,
+        )
+        warnings = what_follows.warnings
     records = [leg.record for leg in machine.legs.values()]
     written = Transition(
         transfer_id=row.id,
@@ -65,6 +73,15 @@ def transition(
         standings=standing.changes(known.values(), records, entries[-1].at),
         outcome=finish.outcome if finish else None,
         follow_up=what_follows,
+        hooks=hooks.of_turn(
+            row.id,
+            row.bot,
+            row.lead,
+            commands=commands,
+            legs=records,
+            at=entries[-1].at,
+            outcome_too=what_follows is not None and what_follows.webhook,
+        ),
         closed=machine.closed,
     )
     return written, warnings
@@ -78,10 +95,11 @@ class FirstTurn:
     the conductor then takes the last decision over.
     """
 
-    def __init__(self, call: Call, now: datetime, lines: Lines) -> None:
+    def __init__(self, call: Call, now: datetime, lines: Lines, word: Word) -> None:
         self.call = call
         self.lines = lines
         self.now = now
+        self._word = word
         self.machine = Transfer()
         self.commands: list[e.Command] = []
         self.entries: list[Entry] = []
@@ -100,7 +118,9 @@ class FirstTurn:
                     events.append(decide(command, row.bot, facts_of, so_far, now=self.now, lines=self.lines))
                 else:
                     self.commands.append(command)
-        written, self.warnings = transition(row, self.machine, self.entries, self.commands, {})
+        written, self.warnings = transition(
+            row, self.machine, self.entries, self.commands, {}, word=self._word
+        )
         return written
 
 

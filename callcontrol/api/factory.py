@@ -7,9 +7,11 @@ from fastapi.responses import HTMLResponse
 from fastapi.security import HTTPBearer
 
 import callcontrol.api.agents
+import callcontrol.api.cadence
 import callcontrol.api.health
 import callcontrol.api.outbox
 import callcontrol.api.routing
+import callcontrol.api.tasks
 import callcontrol.api.transfers
 from callcontrol.api import problems
 from callcontrol.api.answers import ProblemAnswer
@@ -23,8 +25,9 @@ _REFUSALS: dict[int | str, dict[str, object]] = {
     for code, text in {
         401: "No token, or a wrong one.",
         403: "The token may only read.",
-        404: "Unknown transfer, lead, bot, agent or channel: the reason names which.",
-        409: "The channel is in a transfer already, the key was used for another request, or it is too late.",
+        404: "Unknown transfer, lead, bot, agent, task or channel: the reason names which.",
+        409: "The channel is in a transfer already, the key was used for another request, the task is another's"
+        " or done, or it is too late.",
         413: "The body is over 64 KB.",
         422: "Not understood: the reason names the field.",
         502: "The switch refused.",
@@ -49,6 +52,8 @@ def create_api(service: Service, tokens: Sequence[Token]) -> FastAPI:
         callcontrol.api.transfers,
         callcontrol.api.routing,
         callcontrol.api.agents,
+        callcontrol.api.tasks,
+        callcontrol.api.cadence,
         callcontrol.api.outbox,
     ):
         app.include_router(module.router, dependencies=guarded, responses=_REFUSALS)

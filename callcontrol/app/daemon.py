@@ -1,4 +1,4 @@
-"""The daemon: switchboard, outbox, API and watchdog in one process, until it is told to stop."""
+"""The daemon: switchboard, outbox, call backs, API and watchdog in one process, until it is told to stop."""
 
 import asyncio
 import contextlib
@@ -11,6 +11,7 @@ import structlog
 
 from callcontrol.adapters.simulated import SimulatedPbx
 from callcontrol.api import Service, Token, create_api
+from callcontrol.app import compose
 from callcontrol.app.clock import SystemClock
 from callcontrol.app.compose import Adapters, adapters
 from callcontrol.app.gateways import report_secrets
@@ -18,6 +19,7 @@ from callcontrol.app.health import Pulse
 from callcontrol.app.own_agents import take_agents_over
 from callcontrol.app.systemd import Notifier
 from callcontrol.app.web import WebServer, listen
+from callcontrol.callbacks import CallBacks
 from callcontrol.config import Access, Config
 from callcontrol.outbox import Outbox
 from callcontrol.ports import PortError
@@ -73,8 +75,29 @@ async def _ensure_schema(parts: Adapters) -> None:
 
 async def _run(config: Config, parts: Adapters, listening: socket.socket) -> None:
     outbox = Outbox(store=parts.store, lanes=parts.lanes, routes=parts.routes, clock=parts.clock)
+    call_backs = CallBacks(
+        pbx=parts.pbx,
+        store=parts.store,
+        clock=parts.clock,
+        rules=compose.task_rules(config),
+        plan=compose.number_plan(config),
+        zone=config.tasks.zone,
+        word=config.texts.wording(),
+        on_text=outbox.wake,
+    )
+
+    def wake() -> None:
+        outbox.wake()
+        call_backs.wake()
+
     switchboard = Switchboard(
-        pbx=parts.pbx, store=parts.store, speech=parts.speech, clock=parts.clock, on_outcome=outbox.wake
+        pbx=parts.pbx,
+        store=parts.store,
+        speech=parts.speech,
+        clock=parts.clock,
+        word=config.texts.wording(),
+        on_outcome=wake,
+        on_call=call_backs.report,
     )
     service = Service(
         transfers=switchboard,
@@ -97,6 +120,7 @@ async def _run(config: Config, parts: Adapters, listening: socket.socket) -> Non
             for_life = [
                 group.create_task(switchboard.run()),
                 group.create_task(outbox.run()),
+                group.create_task(call_backs.run()),
                 group.create_task(pulse.run()),
                 *_taking_agents_over(config, parts, group),
                 group.create_task(_tell_when_ready(switchboard, notifier)),

@@ -8,6 +8,7 @@ import typer
 
 from callcontrol.cli import (
     agents,
+    cadence,
     check,
     daemon,
     database,
@@ -18,6 +19,8 @@ from callcontrol.cli import (
     pools,
     rules,
     schedules,
+    tasks,
+    texts,
     transfers,
 )
 from callcontrol.cli.common import CONFIG_ENV, EXIT_CODES, Commands
@@ -54,13 +57,15 @@ for command in (
     transfers.transfer,
     transfers.transfers,
     transfers.show,
-    transfers.tasks,
 ):
     app.command()(command)
 app.add_typer(database.app, name="db")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(rules.app, name="rules")
 app.add_typer(schedules.app, name="schedule")
+app.add_typer(tasks.app, name="tasks")
+app.add_typer(cadence.app, name="cadence")
+app.add_typer(texts.app, name="texts")
 
 
 def main() -> None:

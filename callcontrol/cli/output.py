@@ -13,7 +13,7 @@ from rich.text import Text
 from callcontrol.api.routing_answers import AgentAnswer, ConsideredAnswer, TermAnswer
 from callcontrol.cli.timeline import FATES, Kind, Line, address
 from callcontrol.core.model import Connected, LegRecord
-from callcontrol.ports import Finding, MessageState, MessageStatus, Task, TransferRow
+from callcontrol.ports import Finding, MessageState, MessageStatus, TransferRow
 
 _WIDE = 200  # where nobody's terminal sets a limit
 
@@ -82,13 +82,6 @@ def transfer_table(rows: Sequence[TransferRow]) -> Table:
     table = plain("Requested", "Id", "Bot", "Lead", "Outcome")
     for row in rows:
         add(table, (local(row.requested_at), row.id, row.bot.id, row.lead.name or row.lead.id, outcome(row)))
-    return table
-
-
-def task_table(tasks: Sequence[Task]) -> Table:
-    table = plain("Id", "State", "Due", "Owner", "Title", "Reason")
-    for task in tasks:
-        add(table, (task.id, task.state, local(task.due_at), task.owner_agent_id, task.title, task.reason))
     return table
 
 

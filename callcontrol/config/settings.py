@@ -5,6 +5,7 @@ what callcontrol writes: that goes below `state_directory`.
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
 from sqlalchemy.engine import make_url
@@ -13,7 +14,24 @@ from sqlalchemy.exc import ArgumentError
 from callcontrol.config.document import read
 from callcontrol.config.gateways import Sms
 from callcontrol.config.schema import Model, surroundings, validate
-from callcontrol.config.values import Command, DialTemplate, FilePath, Number, Port, Query, Seconds, Text
+from callcontrol.config.texts import Texts
+from callcontrol.config.values import (
+    Command,
+    DialTemplate,
+    FilePath,
+    Minutes,
+    Number,
+    Pause,
+    Port,
+    Prefixes,
+    Query,
+    Region,
+    Seconds,
+    Span,
+    Text,
+    Zone,
+)
+from callcontrol.config.webhooks import Webhook
 
 _TOKEN_LENGTH = 24
 
@@ -158,6 +176,25 @@ class Speech(Model):
         return self
 
 
+class Escalation(Model):
+    """Texts to the owner about a task that nobody touches."""
+
+    again_minutes: Minutes = 15
+    at_most: Annotated[int, Field(ge=0, le=20)] = 3
+
+
+class Tasks(Model):
+    """Call backs: when they are due, what counts as one, and when the owner is told."""
+
+    due_minutes: Minutes = 5
+    shortest_talk_s: Pause = 0.0
+    escalation: Escalation = Escalation()
+    quiet_hours: Span = (21 * 60, 8 * 60)
+    zone: Zone = ZoneInfo("UTC")  # of leads whose number tells none
+    region: Region | None = None
+    trunk_prefixes: Prefixes = ("9", "0")
+
+
 class LogLevel(StrEnum):
     DEBUG = "debug"
     INFO = "info"
@@ -186,7 +223,17 @@ class Config(Model):
     api: Api
     sms: Sms = Sms()
     speech: Speech | None = None
+    tasks: Tasks = Tasks()
+    texts: Texts = Texts()
+    webhooks: tuple[Webhook, ...] = ()
     logging: Logging = Logging()
+
+    @field_validator("webhooks")
+    @classmethod
+    def _webhooks_differ(cls, webhooks: tuple[Webhook, ...]) -> tuple[Webhook, ...]:
+        if len({webhook.name for webhook in webhooks}) < len(webhooks):
+            raise ValueError("two webhooks have the same name; give each its own")
+        return webhooks
 
     @field_validator("state_directory")
     @classmethod
@@ -226,7 +273,9 @@ def secret_files(path: Path) -> list[Path]:
     data = document.data if isinstance(document.data, dict) else {}
     api = data.get("api")
     tokens = api.get("tokens") if isinstance(api, dict) else None
-    holders = [data.get("asterisk"), *(tokens if isinstance(tokens, list) else [])]
+    webhooks = data.get("webhooks")
+    lists = [some for some in (tokens, webhooks) if isinstance(some, list)]
+    holders = [data.get("asterisk"), *(holder for some in lists for holder in some)]
     named = [holder.get("secret_file") for holder in holders if isinstance(holder, dict)]
     sms = data.get("sms")
     gateways = sms.get("gateways") if isinstance(sms, dict) else None

@@ -4,6 +4,7 @@ A verb of `Pbx` returns when the switch took the order and raises PortError wher
 said nothing for 5 s; what came of it arrives as an event.
 """
 
+from callcontrol.ports.cadence import Cancelled, ClaimedStep, ClaimLostError, Enrolment, Planned
 from callcontrol.ports.clock import Clock, Timer
 from callcontrol.ports.delivery import (
     BusyError,
@@ -11,6 +12,7 @@ from callcontrol.ports.delivery import (
     Gateway,
     Reporting,
     Speech,
+    Subscription,
     UnreachableError,
 )
 from callcontrol.ports.errors import (
@@ -20,6 +22,7 @@ from callcontrol.ports.errors import (
     KeyReusedError,
     PortError,
     StoreError,
+    TaskRefusedError,
     UnknownError,
 )
 from callcontrol.ports.records import (
@@ -27,6 +30,7 @@ from callcontrol.ports.records import (
     Decide,
     Delivery,
     DeliveryReport,
+    Done,
     Entry,
     FactsOf,
     First,
@@ -36,11 +40,17 @@ from callcontrol.ports.records import (
     MessageStatus,
     NewLead,
     NewMessage,
+    Overdue,
     Request,
     Setback,
     Task,
+    TaskCall,
+    TaskFilter,
+    TaskNote,
+    TaskState,
     TransferRow,
     Transition,
+    WaitingLead,
     Which,
 )
 from callcontrol.ports.store import Store
@@ -63,15 +73,20 @@ __all__ = [
     "AgentWish",
     "BusyError",
     "CallerId",
+    "Cancelled",
     "ChannelBusyError",
     "ChannelUnknownError",
     "Claim",
+    "ClaimLostError",
+    "ClaimedStep",
     "Clock",
     "Decide",
     "Delivery",
     "DeliveryReport",
+    "Done",
     "DoubtError",
     "ElsewhereError",
+    "Enrolment",
     "Entry",
     "FactsOf",
     "Finding",
@@ -87,7 +102,9 @@ __all__ = [
     "MessageStatus",
     "NewLead",
     "NewMessage",
+    "Overdue",
     "Pbx",
+    "Planned",
     "PortError",
     "Report",
     "Reporting",
@@ -97,12 +114,19 @@ __all__ = [
     "Speech",
     "Store",
     "StoreError",
+    "Subscription",
     "Task",
+    "TaskCall",
+    "TaskFilter",
+    "TaskNote",
+    "TaskRefusedError",
+    "TaskState",
     "Timer",
     "TransferAsked",
     "TransferRow",
     "Transition",
     "UnknownError",
     "UnreachableError",
+    "WaitingLead",
     "Which",
 ]

@@ -1,9 +1,11 @@
 """Messages and speech."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from callcontrol.core.hooks import HookEvent
 from callcontrol.ports.errors import PortError
 from callcontrol.ports.records import DeliveryReport, Message
 
@@ -47,6 +49,15 @@ class BusyError(PortError):
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message, retryable=True)
         self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subscription:
+    """An outside system, by its endpoint's name, and what it wants to be told."""
+
+    endpoint: str
+    events: frozenset[HookEvent]
+    pii: bool = True  # false: of a lead the id alone
 
 
 @runtime_checkable

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from callcontrol.core.callback import Direction, How
 from callcontrol.core.events import AttemptResolved, Event
 from callcontrol.core.followup import FollowUp
+from callcontrol.core.hooks import Hook
 from callcontrol.core.model import (
     Agent,
     AgentId,
@@ -17,6 +19,7 @@ from callcontrol.core.model import (
     LeadId,
     LegRecord,
     Outcome,
+    PoolId,
     Step,
     TransferId,
 )
@@ -84,6 +87,7 @@ class Transition:
     standings: tuple[StandingChange, ...] = ()  # what that means for their agents
     outcome: Outcome | None = None
     follow_up: FollowUp | None = None
+    hooks: tuple[Hook, ...] = ()  # what outside systems are told of it
     closed: bool = False
 
 
@@ -220,8 +224,43 @@ class Which:
     doubtful: bool | None = None
 
 
+class TaskState(StrEnum):
+    OPEN = "open"
+    CLAIMED = "claimed"
+    DONE = "done"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskNote:
+    at: datetime
+    by: str  # who wrote it, or callcontrol
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskCall:
+    """A call between the lead and somebody here, seen while the task was not done."""
+
+    direction: Direction
+    who: str
+    agent_id: AgentId | None
+    began_at: datetime
+    answered_at: datetime | None
+    ended_at: datetime | None  # none: they are at it, or it rings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Done:
+    at: datetime
+    by: str
+    how: How
+    words: str
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
+    """Somebody must call a lead back. Seconds count from when it was made: from the miss."""
+
     id: int
     transfer_id: TransferId
     lead_id: LeadId
@@ -231,3 +270,43 @@ class Task:
     created_at: datetime
     due_at: datetime
     state: str
+    owner_pool_id: PoolId | None = None  # neither agent nor pool: the bot's owner
+    claimed_by: str | None = None
+    claimed_at: datetime | None = None
+    done: Done | None = None
+    escalations: int = 0  # texts sent because nobody touched it
+    escalate_at: datetime | None = None  # the next one
+    first_attempt_s: float | None = None  # to the first call to the lead
+    first_answered_s: float | None = None  # to the first talk with the lead, whoever called
+    talk_s: float | None = None  # of the call that closed it
+    notes: tuple[TaskNote, ...] = ()
+    calls: tuple[TaskCall, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskFilter:
+    """Which tasks to list; what is not given does not matter."""
+
+    states: tuple[TaskState, ...] = ()
+    owner: str | None = None  # an agent's or a pool's id
+    lead_id: LeadId | None = None
+    transfer_id: TransferId | None = None
+    overdue_at: datetime | None = None  # not done, and due by then
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WaitingLead:
+    """A lead whom somebody must call back."""
+
+    phone: str
+    task_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Overdue:
+    """A task that nobody touched in time."""
+
+    task: Task
+    lead: Lead
+    bot: Bot
+    assigned: Agent | None

@@ -4,7 +4,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from callcontrol.core.callback import FollowedCall, Person, Verdict
 from callcontrol.core.events import AttemptResolved
+from callcontrol.core.followup import TextOut
 from callcontrol.core.model import (
     Agent,
     AgentId,
@@ -19,6 +21,7 @@ from callcontrol.core.model import (
     Step,
     TransferId,
 )
+from callcontrol.ports.cadence import Cancelled, ClaimedStep, Enrolment, Planned
 from callcontrol.ports.records import (
     Claim,
     Decide,
@@ -29,11 +32,14 @@ from callcontrol.ports.records import (
     Message,
     MessageStatus,
     NewLead,
+    Overdue,
     Request,
     Setback,
     Task,
+    TaskFilter,
     TransferRow,
     Transition,
+    WaitingLead,
     Which,
 )
 from callcontrol.ports.switch import (
@@ -143,7 +149,57 @@ class Store(Protocol):
 
     async def legs(self, transfer_id: TransferId) -> Sequence[LegRecord]: ...
 
-    async def tasks(self, limit: int) -> Sequence[Task]: ...
+    async def tasks(self, limit: int, wanted: TaskFilter | None = None) -> Sequence[Task]:
+        """The newest first."""
+        ...
+
+    async def task(self, task_id: int) -> Task:
+        """Raises UnknownError."""
+        ...
+
+    async def claim_task(self, task_id: int, by: str, now: datetime) -> Task:
+        """Safe to repeat. Raises UnknownError, and TaskRefusedError where it is another's, or done."""
+        ...
+
+    async def note_task(self, task_id: int, by: str, text: str, now: datetime) -> Task:
+        """The same words by the same person are one note. Raises UnknownError."""
+        ...
+
+    async def finish_task(self, task_id: int, by: str, words: str, now: datetime) -> Task:
+        """Done by hand. Safe to repeat. Raises UnknownError, and TaskRefusedError where it was done
+        otherwise before.
+        """
+        ...
+
+    async def waiting_leads(self) -> Sequence[WaitingLead]:
+        """Those of every task that is not done, where the lead has a number."""
+        ...
+
+    async def person_at(self, address: str, number: str) -> Person | None:
+        """The agent of the directory whose extension that is, or else whose number (E.164)."""
+        ...
+
+    async def unended_calls(self) -> Sequence[FollowedCall]:
+        """Calls of waiting leads that were up when last looked at."""
+        ...
+
+    async def put_call(self, call: FollowedCall, verdict: Verdict | None = None) -> bool:
+        """Write how far a call has come and, with a verdict, what that means for its tasks. Safe to
+        repeat. True where a task was closed.
+        """
+        ...
+
+    async def overdue(self, now: datetime, limit: int) -> Sequence[Overdue]:
+        """Tasks that nobody touched and that are to be escalated by now; none while their lead is talked with."""
+        ...
+
+    async def put_off(self, task: Task, until: datetime) -> None:
+        """Escalate it later, unless that has changed meanwhile."""
+        ...
+
+    async def escalate(self, task: Task, texts: Sequence[TextOut], now: datetime) -> bool:
+        """Count the next level, and queue its texts. False where the level was another's, or somebody touched the task."""
+        ...
 
     async def claim_messages(
         self,
@@ -188,6 +244,39 @@ class Store(Protocol):
 
     async def report_delivery(self, report: DeliveryReport, now: datetime) -> bool:
         """False where no message is known by that id. An end that was reported is never taken back."""
+        ...
+
+    async def enrol(
+        self, lead_id: LeadId, name: str, steps: Sequence[Planned], *, key: str | None = None
+    ) -> int:
+        """Put the lead into a cadence; the enrolment's id. A repeat of the key is the same enrolment.
+
+        Raises UnknownError.
+        """
+        ...
+
+    async def cadences(self, lead_id: LeadId) -> Sequence[Enrolment]: ...
+
+    async def cancel_cadence(self, lead_id: LeadId, *, by: str, why: str) -> Cancelled:
+        """Everything that is planned for the lead, also what a worker has in hand. Safe to repeat."""
+        ...
+
+    async def claim_steps(
+        self, worker: str, limit: int, now: datetime, lease_s: float
+    ) -> Sequence[ClaimedStep]:
+        """Steps that are due, the worker's for `lease_s`; none of a lead who is just being transferred."""
+        ...
+
+    async def renew_step(self, claim_id: str, now: datetime, lease_s: float) -> datetime:
+        """Until when the step is the worker's now. Raises ClaimLostError."""
+        ...
+
+    async def complete_step(self, claim_id: str, now: datetime) -> str:
+        """Carried out. Empty, or why that was too late. Raises ClaimLostError."""
+        ...
+
+    async def release_step(self, claim_id: str, due_at: datetime) -> None:
+        """Give a step back, due again then. Raises ClaimLostError."""
         ...
 
     async def close(self) -> None: ...

@@ -90,8 +90,8 @@ async def running(
     folder: Path,
     *,
     keep_alive_s: float = 15.0,
-    own: OwnTables | None = None,
     reporters: Mapping[str, object] | None = None,
+    own: OwnTables | None = None,
 ) -> AsyncIterator[Office]:
     woken = asyncio.Event()
     store = SqlStore(f"sqlite:///{folder / 'cc.db'}", own=own)

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -171,7 +171,7 @@ async def office(
     *,
     speech: Speech | None = None,
     people: Directory | None = None,
-    store_class: type[SqlStore] = SqlStore,
+    store_class: Callable[..., SqlStore] = SqlStore,
     own: OwnTables | None = None,
     **phones: Behaviour,
 ) -> AsyncIterator[Office]:

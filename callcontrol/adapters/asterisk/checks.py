@@ -126,6 +126,9 @@ async def _events(link: AmiLink, heard: list[Frame]) -> Asked:
     wanted: dict[str, Callable[[Frame], bool]] = {
         "UserEvent (user)": lambda frame: frame.get("Key") == key,
         "Hangup (call)": lambda frame: frame.get("Event") == "Hangup" and frame.get("Uniqueid") == channel,
+        "DialBegin (call)": lambda frame: (
+            frame.get("Event") == "DialBegin" and frame.get("DestUniqueid") == channel
+        ),
         "DeviceStateChange (call)": lambda frame: frame.get("Device", "").startswith(_PING_DEVICE),
     }
     missing = set(wanted)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from callcontrol.adapters.asterisk.causes import NO_CHANNEL, cause_text, ended_by
+from callcontrol.adapters.asterisk.following import Following
 from callcontrol.adapters.asterisk.frames import Frame
 from callcontrol.adapters.asterisk.places import Places
 from callcontrol.core import events as e
@@ -18,6 +19,7 @@ from callcontrol.ports import AgentAsked, AgentWish, HandoffDone, Report, Transf
 EVENTS = (
     *(
         "Newstate",
+        "DialBegin",
         "Rename",
         "DialEnd",
         "Hangup",
@@ -66,6 +68,7 @@ class Ledger:
     def __init__(self, address_of: Callable[[str], str]) -> None:
         """`address_of`: the directory's extension for a phone of the switch."""
         self._address_of = address_of
+        self.following = Following(address_of)
         self.legs: dict[ChannelId, LegTrack] = {}
         self.calls: dict[TransferId, CallTrack] = {}
         self.places = Places()
@@ -166,6 +169,13 @@ class Ledger:
         if leg.lead in alive.bridged_with:
             self._mark_joined(leg)
 
+    def others(self, rows: Sequence[Frame]) -> Iterator[Report]:
+        """Calls of others among what CoreShowChannels lists, where they are to be followed."""
+        return self.following.survey(rows, self._is_ours)
+
+    def _is_ours(self, channel: ChannelId) -> bool:
+        return channel in self.legs
+
     # --- events
 
     def apply(self, frame: Frame) -> Iterable[Report]:
@@ -173,12 +183,14 @@ class Ledger:
         if event == "UserEvent":
             return self._user_event(frame, channel)
         if event == "Hangup":
-            return self._hangup(frame, channel)
+            return (*self._hangup(frame, channel), *self.following.apply(frame, self._is_ours))
+        if event == "DialBegin":
+            return self.following.apply(frame, self._is_ours)
         if event == "DialEnd":
             leg = self.legs.get(ChannelId(frame.get("DestUniqueid", "")))
             if leg is not None and frame.get("Forward"):
                 leg.forwarded = True
-            return ()
+            return self.following.apply(frame, self._is_ours)
         match event:
             case "Newstate":
                 self.places.seen(channel, frame.get("Channel", ""))

@@ -361,6 +361,19 @@ class AsteriskPbx:
     async def answer_agent(self, channel: ChannelId, state: AgentState) -> None:
         await self._channels.set(channel, "CALLCONTROL_STATE", state.value)
 
+    # --- calls of others
+
+    async def follow(self, wanted: Callable[[str], bool]) -> None:
+        self._ledger.following.wanted = wanted
+        if self.linked:
+            self._ledger.following.hold()
+            rows: Sequence[Frame] = ()
+            try:
+                rows = (await self._channels.act("CoreShowChannels", {}, many=True)).rows
+            finally:
+                for call in self._ledger.others(rows):
+                    self._report(call)
+
     async def message(self, endpoint: Endpoint, body: str) -> None:
         await messages.send(self._supervisor, self._settings, endpoint, body)
 

@@ -21,6 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     text,
+    true,
 )
 
 from callcontrol.adapters.sql.instants import Instant
@@ -175,6 +176,8 @@ rule = Table(
 )
 
 _ACTIONS = ("cancel_cadence", "notify_agent", "notify_owner", "create_task")
+_MORE_ACTIONS = {"notify_pool": false(), "webhook": true()}
+_OUTCOMES = ("on_connected", "on_missed")
 
 bot = Table(
     "bot",
@@ -195,6 +198,22 @@ bot = Table(
     *(Column(f"on_connected_{action}", Boolean, nullable=False) for action in _ACTIONS),
     *(Column(f"on_missed_{action}", Boolean, nullable=False) for action in _ACTIONS),
     Column("removed_at", Instant),
+    *(
+        Column(f"{outcome}_{action}", Boolean, nullable=False, server_default=default)
+        for outcome in _OUTCOMES
+        for action, default in _MORE_ACTIONS.items()
+    ),
+)
+
+bot_contact = Table(  # the lists that an outcome notifies
+    "bot_contact",
+    metadata,
+    Column("bot_id", ForeignKey(bot.c.id), primary_key=True),
+    Column("outcome", Text, primary_key=True),  # on_connected, on_missed
+    Column("position", Integer, primary_key=True),
+    Column("list", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("phone", Text, nullable=False),
 )
 
 bot_fallback = Table(
@@ -228,8 +247,11 @@ cadence_enrolment = Table(
     Column("name", Text, nullable=False),
     Column("state", Text, nullable=False),  # pending, cancelled, done
     Column("cancelled_at", Instant),
-    Column("cancelled_by", Text),  # a transfer's id
+    Column("cancelled_by", Text),  # a transfer's id, or whoever did it
     Column("why", Text, nullable=False),
+    Column("key", Text),  # idempotency key
+    Column("created_at", Instant),
+    _partial("uq_cadence_enrolment_key", "lead_id", "key", where="key IS NOT NULL", unique=True),
 )
 
 cadence_step = Table(
@@ -240,11 +262,17 @@ cadence_step = Table(
     Column("lead_id", ForeignKey(lead.c.id), nullable=False),
     Column("name", Text, nullable=False),
     Column("due_at", Instant),
-    Column("state", Text, nullable=False),  # pending, cancelled, done
+    Column("state", Text, nullable=False),  # pending, claimed, cancelled, done
     Column("cancelled_at", Instant),
     Column("cancelled_by", Text),
     Column("why", Text, nullable=False),
-    _partial("ix_cadence_step_pending", "lead_id", where="state = 'pending'"),
+    Column("claim_id", Text),
+    Column("claimed_by", Text),  # the worker, as it calls itself
+    Column("claimed_until", Instant),
+    Column("done_at", Instant),  # of a cancelled one: it had been carried out all the same
+    _partial("ix_cadence_step_open", "lead_id", where="state IN ('pending', 'claimed')"),
+    _partial("ix_cadence_step_due", "due_at", where="state IN ('pending', 'claimed')"),
+    _partial("uq_cadence_step_claim", "claim_id", where="claim_id IS NOT NULL", unique=True),
 )
 
 # --- transfers
@@ -349,6 +377,48 @@ task = Table(
     Column("owner_agent_id", Text),
     Column("created_at", Instant, nullable=False, index=True),
     Column("due_at", Instant, nullable=False),
-    Column("state", Text, nullable=False),  # open
+    Column("state", Text, nullable=False),  # open, claimed, done
+    Column("owner_pool_id", Text),  # neither agent nor pool: the bot's owner
+    Column("claimed_by", Text),
+    Column("claimed_at", Instant),
+    Column("done_at", Instant),
+    Column("done_by", Text, nullable=False, server_default=text("''")),
+    Column("done_how", Text),  # call_back, lead_called, transfer, by_hand
+    Column("done_words", Text, nullable=False, server_default=text("''")),
+    Column("escalations", Integer, nullable=False, server_default=text("0")),  # texts sent
+    Column("escalate_at", Instant),  # the next one, while the task is open
+    Column("first_attempt_s", Float),  # from created_at, which is the miss, to the first call to the lead
+    Column("first_answered_s", Float),  # likewise to the first talk, whoever called
+    Column("talk_s", Float),  # of the call that closed it
     UniqueConstraint("transfer_id", "kind"),
+    _partial("ix_task_waiting", "lead_id", where="state IN ('open', 'claimed')"),
+    _partial("ix_task_escalate", "escalate_at", where="state = 'open'"),
+)
+
+task_note = Table(
+    "task_note",
+    metadata,
+    Column("id", _SERIAL, primary_key=True),
+    Column("task_id", ForeignKey(task.c.id), nullable=False),
+    Column("key", Text, nullable=False),  # the same again is no other note
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    UniqueConstraint("task_id", "key"),
+)
+
+task_call = Table(  # between the lead and somebody here, seen by the switch
+    "task_call",
+    metadata,
+    Column("task_id", ForeignKey(task.c.id), primary_key=True),
+    Column("call", Text, primary_key=True),  # the unique id of the channel that dialled
+    Column("direction", Text, nullable=False),  # back, in
+    Column("agent_id", Text),
+    Column("who", Text, nullable=False),
+    Column("began_at", Instant, nullable=False),
+    Column("answered_at", Instant),
+    Column("answered_leg", Text),
+    Column("ended_at", Instant),
+    Column("result", Text),  # closes, noted
+    _partial("ix_task_call_up", "call", where="ended_at IS NULL"),
 )

@@ -12,6 +12,7 @@ from callcontrol.adapters.sql import (
     agents,
     apply,
     cadence,
+    callbacks,
     checks,
     directory,
     history,
@@ -28,7 +29,10 @@ from callcontrol.adapters.sql.migrate import SchemaStatus, status_of, upgrade_in
 from callcontrol.adapters.sql.own_agents import Snapshot
 from callcontrol.adapters.sql.own_tables import NOTHING, OwnDatabase, OwnTables, Site
 from callcontrol.adapters.sql.runner import Batch, Runner
+from callcontrol.core.callback import FollowedCall, Person, Verdict
+from callcontrol.core.escalation import TaskRules
 from callcontrol.core.events import AttemptResolved
+from callcontrol.core.followup import TextOut
 from callcontrol.core.model import (
     Agent,
     AgentId,
@@ -44,10 +48,13 @@ from callcontrol.core.model import (
     TransferId,
 )
 from callcontrol.ports import (
+    Cancelled,
     Claim,
+    ClaimedStep,
     Decide,
     DeliveryReport,
     ElsewhereError,
+    Enrolment,
     Entry,
     FactsOf,
     Finding,
@@ -55,12 +62,17 @@ from callcontrol.ports import (
     Message,
     MessageStatus,
     NewLead,
+    Overdue,
+    Planned,
     Request,
     Setback,
     StoreError,
+    Subscription,
     Task,
+    TaskFilter,
     TransferRow,
     Transition,
+    WaitingLead,
     Which,
 )
 
@@ -78,18 +90,25 @@ class SqlStore:
     """Each method is one question in one transaction; see the modules named for their subject."""
 
     def __init__(
-        self, url: str, *, own: OwnTables | None = None, now: Callable[[], datetime] = _utc_now
+        self,
+        url: str,
+        *,
+        own: OwnTables | None = None,
+        subscriptions: Sequence[Subscription] = (),
+        now: Callable[[], datetime] = _utc_now,
+        task_rules: TaskRules | None = None,
     ) -> None:
         """`sqlite:///PATH` or `postgresql://...`. Raises ValueError for anything else.
 
-        `own`: where the site's leads and toggles are, if not here.
+        `own`: where the site's leads and toggles are, if not here. `subscriptions`: who is told by webhook.
         """
         self._runner = Runner(url)
-        self._memory = directory.Memory()
+        self._memory = directory.Memory(subscriptions)
         self._resolving = Batch(self._runner, partial(resolving.resolve, self._memory))
         self._own = None if own is None else OwnDatabase(own)
         self._synchronised: tuple[Snapshot, int] | None = None  # with which version of the directory
         self._now = now
+        self._task_rules = task_rules or TaskRules()
 
     async def ensure_schema(self) -> Sequence[str]:
         """Give an empty database its tables; refuse one of another version, saying what to do. Look whether
@@ -240,6 +259,7 @@ class SqlStore:
                 now=now,
                 first=first,
                 site=site,
+                rules=self._task_rules,
             )
 
     async def resolve(self, row: TransferRow, step: Step, decide: Decide, now: datetime) -> AttemptResolved:
@@ -257,7 +277,7 @@ class SqlStore:
             )
 
     async def record(self, transition: Transition) -> None:
-        await self._runner.write_together(outcomes.record, self._memory, transition)
+        await self._runner.write_together(outcomes.record, self._memory, transition, self._task_rules)
 
     async def unclosed(self) -> Sequence[tuple[TransferRow, tuple[Entry, ...]]]:
         return await self._runner.read(transfers.unclosed, self._memory)
@@ -274,8 +294,43 @@ class SqlStore:
     async def legs(self, transfer_id: TransferId) -> Sequence[LegRecord]:
         return await self._runner.read(journal.legs_of, transfer_id)
 
-    async def tasks(self, limit: int) -> Sequence[Task]:
-        return await self._runner.read(tasks.newest, limit)
+    async def tasks(self, limit: int, wanted: TaskFilter | None = None) -> Sequence[Task]:
+        return await self._runner.read(tasks.newest, limit, wanted)
+
+    async def task(self, task_id: int) -> Task:
+        return await self._runner.read(tasks.one, task_id)
+
+    async def claim_task(self, task_id: int, by: str, now: datetime) -> Task:
+        return await self._runner.write(tasks.claim, self._memory, task_id, by, now)
+
+    async def note_task(self, task_id: int, by: str, text: str, now: datetime) -> Task:
+        return await self._runner.write(tasks.note, task_id, by, text, now=now, rules=self._task_rules)
+
+    async def finish_task(self, task_id: int, by: str, words: str, now: datetime) -> Task:
+        return await self._runner.write(tasks.finish, self._memory, task_id, by, words, now=now)
+
+    async def waiting_leads(self) -> Sequence[WaitingLead]:
+        return await self._runner.read(tasks.waiting_leads)
+
+    async def person_at(self, address: str, number: str) -> Person | None:
+        return await self._runner.read(callbacks.person_at, self._memory, address, number)
+
+    async def unended_calls(self) -> Sequence[FollowedCall]:
+        return await self._runner.read(callbacks.unended)
+
+    async def put_call(self, call: FollowedCall, verdict: Verdict | None = None) -> bool:
+        return await self._runner.write(callbacks.put, self._memory, call, verdict, self._task_rules)
+
+    async def overdue(self, now: datetime, limit: int) -> Sequence[Overdue]:
+        return await self._runner.read(callbacks.overdue, self._memory, now, limit)
+
+    async def put_off(self, task: Task, until: datetime) -> None:
+        await self._runner.write(callbacks.put_off, task, until)
+
+    async def escalate(self, task: Task, texts: Sequence[TextOut], now: datetime) -> bool:
+        return await self._runner.write(
+            callbacks.escalate, self._memory, task, texts, now=now, rules=self._task_rules
+        )
 
     async def claim_messages(
         self,
@@ -319,12 +374,34 @@ class SqlStore:
     async def report_delivery(self, report: DeliveryReport, now: datetime) -> bool:
         return await self._runner.write(mailroom.report, report, now)
 
-    async def enrol(self, lead_id: LeadId, name: str, steps: Sequence[cadence.Planned]) -> int:
-        """Put the lead into a cadence; the enrolment's id."""
-        return await self._runner.write(cadence.enrol, lead_id, name, steps)
+    async def enrol(
+        self, lead_id: LeadId, name: str, steps: Sequence[Planned], *, key: str | None = None
+    ) -> int:
+        site = await self._site(lead_id)
+        with site.explained():
+            return await self._runner.write(
+                cadence.enrol, lead_id, name, steps, key=key, now=self._now(), site=site
+            )
 
-    async def cadences(self, lead_id: LeadId) -> Sequence[cadence.Enrolment]:
+    async def cadences(self, lead_id: LeadId) -> Sequence[Enrolment]:
         return await self._runner.read(cadence.of_lead, lead_id)
+
+    async def cancel_cadence(self, lead_id: LeadId, *, by: str, why: str) -> Cancelled:
+        return await self._runner.write(cadence.cancel, self._memory, lead_id, by=by, why=why, at=self._now())
+
+    async def claim_steps(
+        self, worker: str, limit: int, now: datetime, lease_s: float
+    ) -> Sequence[ClaimedStep]:
+        return await self._runner.write(cadence.claim, worker, limit, now, lease_s)
+
+    async def renew_step(self, claim_id: str, now: datetime, lease_s: float) -> datetime:
+        return await self._runner.write(cadence.renew, claim_id, now, lease_s)
+
+    async def complete_step(self, claim_id: str, now: datetime) -> str:
+        return await self._runner.write(cadence.complete, claim_id, now)
+
+    async def release_step(self, claim_id: str, due_at: datetime) -> None:
+        await self._runner.write(cadence.release, claim_id, due_at)
 
     async def _site(self, lead: LeadId | NewLead | None = None, *, toggles: bool = False) -> Site:
         """What the site's own tables say. It is asked before the transaction: a slow one holds no lock."""

@@ -8,13 +8,15 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, bindparam, func, insert, select
 
-from callcontrol.adapters.sql import claims, journal, leads, outcomes
+from callcontrol.adapters.sql import claims, hooks, journal, leads, outcomes
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.directory import STATE, Known, Memory, State, with_toggle
 from callcontrol.adapters.sql.driven import Driven
 from callcontrol.adapters.sql.facts import Facts
 from callcontrol.adapters.sql.instants import stored
 from callcontrol.adapters.sql.own_tables import NOTHING, Site
+from callcontrol.core.escalation import TaskRules
+from callcontrol.core.hooks import requested
 from callcontrol.core.model import (
     AcceptBy,
     Agent,
@@ -155,6 +157,7 @@ def open_transfer(
     now: datetime,
     first: First,
     site: Site = NOTHING,
+    rules: TaskRules,
 ) -> TransferRow:
     if site.lead is not None:
         leads.put(connection, site.lead)
@@ -192,6 +195,7 @@ def open_transfer(
         summary=request.summary,
         requested_at=now,
     )
+    hooks.emit(connection, memory, requested(transfer_id, bot, lead, now))
     if request.hold_id:
         claims.pass_on(connection, request.hold_id, transfer_id, now)
     facts = Facts(connection, site.toggles(memory.roster(connection, state)), bot, lead, now)
@@ -199,7 +203,7 @@ def open_transfer(
     for step in {record.step for record in written.legs}:
         legs = [record.leg for record in written.legs if record.step is step]
         claims.claim_all(connection, claims.claims_of(row.id, bot, legs, facts.pool_of(step), now))
-    outcomes.record(connection, memory, written)
+    outcomes.record(connection, memory, written, rules)
     return row
 
 

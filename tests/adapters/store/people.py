@@ -264,7 +264,6 @@ CALL_BACK = NewTask(
     title="Call back Lea Lead",
     reason="Missed live transfer: nobody answered.",
     owner_agent_id=ANN.id,
-    due_at=LATER + timedelta(minutes=5),
 )
 FOLLOW_UP = FollowUp(texts=(TO_AGENT, TO_OWNER), task=CALL_BACK, cancel_cadence=True)
 

@@ -10,6 +10,7 @@ from callcontrol.adapters.sql import (
     SchemaState,
     SchemaStatus,
     SqlStore,
+    cadence,
     claims,
     migrate,
     outbox,
@@ -19,7 +20,7 @@ from callcontrol.adapters.sql import (
 from callcontrol.adapters.sql.engine import make_engine
 from callcontrol.adapters.sql.migrate import VERSION_TABLE
 from callcontrol.adapters.sql.schema import agent_standing, metadata
-from callcontrol.core.model import All, Pool, PoolId, Rule, StrikePolicy
+from callcontrol.core.model import All, OutcomeActions, Pool, PoolId, Rule, StrikePolicy
 from callcontrol.ports import StoreError
 from tests.adapters.store import people as p
 
@@ -153,6 +154,26 @@ async def test_an_older_schema_is_refused_by_the_daemon_and_upgraded_with_all_th
     await store.close()
 
 
+async def test_bots_and_cadences_of_an_older_schema_keep_all_that_they_were(empty_url):
+    at_0001(empty_url)
+    run(
+        empty_url,
+        "INSERT INTO bot VALUES ('sami', 1, 'Sami', 'group', 35, 20, 'introduce', 60, 'Bye.', false, '', NULL, NULL,"
+        " true, true, false, false, false, false, true, true, NULL)",
+        "INSERT INTO lead VALUES ('lea', 'Lea', '+15550142', '', '', 'ann', '{}')",
+        "INSERT INTO cadence_enrolment (id, lead_id, name, state, why) VALUES (1, 'lea', 'old', 'pending', '')",
+        "INSERT INTO cadence_step (enrolment_id, position, lead_id, name, state, why)"
+        " VALUES (1, 1, 'lea', 'mail', 'done', ''), (1, 2, 'lea', 'call', 'pending', '')",
+    )
+    upgrade(empty_url)
+    store = SqlStore(empty_url)
+    (bot,) = await store.bots()
+    assert bot.on_connected == OutcomeActions(notify_owner=False)
+    assert bot.on_missed == OutcomeActions(cancel_cadence=False, notify_agent=False, create_task=True)
+    assert [step.name for step in await store.claim_steps("w", 10, p.NOW, 60)] == ["call"]
+    await store.close()
+
+
 async def test_a_newer_schema_is_refused(empty_url):
     upgrade(empty_url)
     run(empty_url, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
@@ -226,6 +247,8 @@ async def test_sqlite_keeps_what_it_accepted(tmp_path):
         (outbox._READY, "ix_outbox_due"),
         (outbox._READY, "ix_outbox_unsent"),
         (outbox._LEFT, "ix_outbox_leased"),
+        (cadence._DUE, "ix_cadence_step_due"),
+        (cadence._LOCK_STEPS, "ix_cadence_step_open"),
     ],
     ids=[
         "whom a transfer has",
@@ -233,11 +256,14 @@ async def test_sqlite_keeps_what_it_accepted(tmp_path):
         "what is due",
         "what is unsent in a queue",
         "what was left",
+        "steps that are due",
+        "what is planned for a lead",
     ],
 )
 def test_the_partial_indexes_are_used(migrated_file, statement, index):
     engine = make_engine(f"sqlite:///{migrated_file}", 1)
     values = {"now": p.NOW, "at_most": 1, "transfer": "t1", "winner": "ann", "lane": "one", "holding": [1]}
+    values |= {"lead": "lea"}
     with engine.connect() as connection:
         with_values = statement.params(
             **{name: values[name] for name in statement.compile().params if name in values}

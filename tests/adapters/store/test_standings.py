@@ -21,6 +21,7 @@ from callcontrol.core.model import (
 from callcontrol.core.standing import Became
 from callcontrol.ports import Transition, UnknownError
 from callcontrol.turn import FirstTurn
+from callcontrol.wording import Wording
 from tests.adapters.store import people as p
 
 OPEN = datetime(2026, 6, 1, 16, 0, tzinfo=UTC)  # ten in the morning in Denver, a Monday
@@ -105,7 +106,7 @@ async def test_a_claim_ends_with_its_time(house):
 async def test_a_first_turn_claims_in_the_transaction_that_opens(house, other_store):
     async def ask(name, store):
         call = p.call_of(f"lead-of-{name}")
-        turn = FirstTurn(call, OPEN, p.free_lines)
+        turn = FirstTurn(call, OPEN, p.free_lines, Wording())
         await store.open(TransferId(name), p.request(lead=p.LUC.id, channel=name), call, OPEN, turn)
         return [leg.agent_id for leg in (record.leg for record in await store.legs(TransferId(name)))]
 
