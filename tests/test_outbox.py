@@ -483,6 +483,17 @@ async def test_what_waits_goes_by_the_routes_of_the_configuration_it_is_sent_und
     assert len(new.asked) == 2
 
 
+async def test_what_is_in_doubt_is_told_to_people_when_its_gateway_is_gone(desk):
+    await desk.queue("+1")
+    old = Gateway(UNSURE)
+    old.keyed = True
+    async with desk.outbox(old):
+        await desk.until(lambda: desk.rows()[0][:2] == ("queued", 1))
+    async with desk.outbox():
+        await desk.until(lambda: desk.states() == ["parked"])
+    assert desk.rows()[0][2] == "may have been sent: its gateway is not in the configuration any more"
+
+
 @pytest.mark.parametrize(
     ("said", "logged"),
     [

@@ -1,9 +1,10 @@
 """How long a text is on the air: GSM-7 or UCS-2, in segments (3GPP TS 23.038 and 23.040)."""
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import accumulate, islice, takewhile
 
 _BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
@@ -37,9 +38,12 @@ class Measure:
 
 def measure(text: str) -> Measure:
     encoding = encoding_of(text)
-    costs = [_cost(char, encoding) for char in text]
+    costs = _costs(text, encoding)
     units = sum(costs)
-    return Measure(encoding=encoding, units=units, segments=_segments(costs, units, encoding))
+    alone = units <= _ALONE[encoding]
+    start = _Filled(segments=1, room=_EACH[encoding])
+    segments = 1 if alone else _fill(start, costs, encoding).segments
+    return Measure(encoding=encoding, units=units, segments=segments)
 
 
 def encoding_of(text: str) -> Encoding:
@@ -54,15 +58,18 @@ def cut(text: str, segments: int) -> str:
     if measure(text).segments <= segments:
         return text
     encoding = encoding_of(text)
-    mark = _MARK[encoding]
-    kept = ""
-    for character in characters(text):
-        longer = kept + character
-        costs = [_cost(char, encoding) for char in longer.rstrip() + mark]
-        if _segments(costs, sum(costs), encoding) > segments:
-            break
-        kept = longer
-    return kept.rstrip() + mark
+    mark = _costs(_MARK[encoding], encoding)
+    start = _Filled(segments=1, room=_ALONE[encoding] if segments == 1 else _EACH[encoding])
+
+    def fits(step: tuple[str, _Filled]) -> bool:
+        return _fill(step[1], mark, encoding).segments <= segments
+
+    seen = tuple(characters(text))
+    filled = accumulate(
+        seen, lambda so_far, one: _fill(so_far, _costs(one, encoding), encoding), initial=start
+    )
+    kept = "".join(one for one, _ in takewhile(fits, zip(seen, islice(filled, 1, None), strict=True)))
+    return kept.rstrip() + _MARK[encoding]
 
 
 def characters(text: str) -> Iterator[str]:
@@ -91,19 +98,25 @@ def _belongs(char: str, cluster: str) -> bool:
     )
 
 
-def _cost(char: str, encoding: Encoding) -> int:
+def _costs(text: str, encoding: Encoding) -> tuple[int, ...]:
     if encoding is Encoding.UCS_2:
-        return 1 if ord(char) < 0x10000 else 2
-    return 2 if char in _EXTENDED else 1
+        return tuple(1 if ord(char) < 0x10000 else 2 for char in text)
+    return tuple(2 if char in _EXTENDED else 1 for char in text)
 
 
-def _segments(costs: list[int], units: int, encoding: Encoding) -> int:
-    """Of several, none ends within a character: an escape and its septet stay together, and so do surrogates."""
-    if units <= _ALONE[encoding]:
-        return 1
-    room, count = _EACH[encoding], 1
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Filled:
+    """Segments begun, and the units left in the last of them."""
+
+    segments: int
+    room: int
+
+
+def _fill(filled: _Filled, costs: Sequence[int], encoding: Encoding) -> _Filled:
+    """No segment ends within a character: an escape and its septet stay together, and so do surrogates."""
+    segments, room = filled.segments, filled.room
     for cost in costs:
         if cost > room:
-            room, count = _EACH[encoding], count + 1
+            segments, room = segments + 1, _EACH[encoding]
         room -= cost
-    return count
+    return _Filled(segments=segments, room=room)

@@ -79,7 +79,7 @@ class Outbox:
                 self._freed.clear()
                 try:
                     if not begun:
-                        await self._store.reroute()  # the configuration may be another one by now
+                        await self._begin()
                         begun = True
                     await self._send_some()
                     away = False
@@ -90,6 +90,12 @@ class Outbox:
                 await self._rest()
         finally:
             await self._drain()
+
+    async def _begin(self) -> None:
+        """The configuration may be another one by now."""
+        await self._store.reroute()
+        if parked := await self._store.park_orphans(frozenset(self._lanes)):
+            log.error("messages parked for a person: their gateway is gone", messages=parked)
 
     async def _send_some(self) -> None:
         now = self._clock.now()

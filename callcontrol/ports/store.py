@@ -242,6 +242,10 @@ class Store(Protocol):
         """Have the routes choose anew for what waits for this gateway, or for any; in short transactions."""
         ...
 
+    async def park_orphans(self, known: Collection[str]) -> int:
+        """Park what may have been sent, and could be sent again only through a gateway that is not known; how many."""
+        ...
+
     async def messages(self, which: Which, limit: int) -> Sequence[MessageStatus]:
         """The newest first."""
         ...

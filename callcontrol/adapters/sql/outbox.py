@@ -24,6 +24,7 @@ from callcontrol.core.model import AgentId, TransferId
 from callcontrol.ports import Claim, Message, MessageKind, NewMessage, Setback
 
 ENDED = "callcontrol ended while it was being sent"
+NO_MORE = "its gateway is not in the configuration any more"
 NO_GATEWAY = "no gateway of the configuration is for it"
 _AT_ONE_GO = 500  # routed in one transaction
 
@@ -70,6 +71,12 @@ _WAITING = (
 )
 _REROUTE = update(s.outbox).where(
     s.outbox.c.id.in_(bindparam("ids", expanding=True)), s.outbox.c.state == _QUEUED
+)
+
+_ORPHANS = update(s.outbox).where(
+    s.outbox.c.state == _QUEUED,
+    s.outbox.c.doubtful,
+    s.outbox.c.via.not_in(bindparam("known", expanding=True)),
 )
 
 
@@ -196,6 +203,11 @@ def waiting(connection: Connection, gateway: str | None) -> Sequence[int]:
 
 def reroute(connection: Connection, ids: Sequence[int]) -> None:
     connection.execute(_REROUTE, {"ids": ids, "via": None})
+
+
+def park_orphans(connection: Connection, known: Collection[str]) -> int:
+    parked = {"state": "parked", "last_error": f"may have been sent: {NO_MORE}"}
+    return connection.execute(_ORPHANS, {"known": list(known), **parked}).rowcount
 
 
 def _change(connection: Connection, rows: Sequence[Any], values: Callable[[Any], dict[str, Any]]) -> None:

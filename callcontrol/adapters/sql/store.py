@@ -378,6 +378,9 @@ class SqlStore:
         for some in _in_portions(ids):
             await self._runner.write(outbox.reroute, some)
 
+    async def park_orphans(self, known: Collection[str]) -> int:
+        return await self._runner.write(outbox.park_orphans, known)
+
     async def messages(self, which: Which, limit: int) -> Sequence[MessageStatus]:
         return await self._runner.read(mailroom.newest, which, limit)
 

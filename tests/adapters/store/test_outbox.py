@@ -218,6 +218,21 @@ async def test_what_the_claimer_still_holds_is_left_to_it(office):
     assert claim.messages == claim.parked == ()
 
 
+async def test_what_is_in_doubt_is_parked_when_its_gateway_is_gone(office):
+    await p.enqueue(office, [new("a", "+1"), new("b", "+2"), new("c", "+12")])
+    room = {"one": 8, "two": 8}
+    for message in (await office.claim_messages(by_prefix, room, SOON, LEASE_S)).messages:
+        setback = Setback(why="?", retry_in_s=60, via=message.via, doubtful=message.body != "c")
+        await office.message_failed(message, SOON, setback)
+    assert await office.park_orphans(("two",)) == 1
+    found = {one.body: (one.state, one.doubtful) for one in await office.messages(Which(), 10)}
+    assert found == {
+        "a": (MessageState.PARKED, True),
+        "b": (MessageState.QUEUED, True),
+        "c": (MessageState.QUEUED, False),
+    }
+
+
 # --- order, and later
 
 
