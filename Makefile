@@ -1,9 +1,9 @@
 # callcontrol. `make demo` shows it, `make test` proves it; both set up what they need.
 #
-#   make demo    real warm transfers between two real Asterisks on this machine
+#   make demo    real warm transfers between two real switches; PBX=freeswitch for a FreeSWITCH
 #   make test    every test, the live ones included
 #   make check   formatting, lint, types, layers, core at full branch coverage
-#   make bench   speed against native Dial() and Queue(), as a table
+#   make bench   speed against the PBX's own ways, as a table; PBX=freeswitch likewise
 #   make clean   the virtual environment and what the tools left; caches outside are kept
 
 SHELL := /bin/bash
@@ -16,11 +16,14 @@ LAB   := $(VENV)/.lab
 help:
 	@sed -n 's/^#   //p' Makefile
 
+# On which PBX: asterisk, or freeswitch where one is found (on PATH or in FREESWITCH_HOME).
+export PBX ?= asterisk
+
 demo: lab
 	@$(PY) -m tests.lab.demo
 
 test: lab
-	@echo "== running every test; the live ones start two Asterisks on 127.0.0.1"
+	@echo "== running every test; the live ones start switches on 127.0.0.1"
 	$(PY) -m pytest $(ARGS)
 
 bench: lab

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from callcontrol.adapters.asterisk import AsteriskPbx, AsteriskSettings
+from callcontrol.adapters.freeswitch import FreeswitchPbx, FreeswitchSettings
 from callcontrol.adapters.simulated import SimulatedPbx
 from callcontrol.adapters.speech.command import CommandSpeech, SpeechSettings
 from callcontrol.adapters.sql import SqlStore
@@ -14,7 +15,7 @@ from callcontrol.adapters.web import Web
 from callcontrol.adapters.webhook import WebhookGateway
 from callcontrol.app import gateways
 from callcontrol.app.clock import SystemClock
-from callcontrol.config import Asterisk, Config, ConfigError, PbxKind, Problem
+from callcontrol.config import Asterisk, Config, ConfigError, Freeswitch, PbxKind, Problem
 from callcontrol.core.escalation import QuietHours, TaskRules
 from callcontrol.core.rules import Matcher
 from callcontrol.numbers import NumberPlan
@@ -98,9 +99,11 @@ def matcher() -> Matcher:
 
 
 def pbx(config: Config, clock: Clock) -> Pbx:
-    if config.pbx is PbxKind.SIMULATED or config.asterisk is None:
-        return SimulatedPbx(clock=clock, started=clock.now().isoformat())
-    return AsteriskPbx(_asterisk(config.asterisk, sends_messages=config.sms.sends_sip_messages))
+    if config.pbx is PbxKind.ASTERISK and config.asterisk is not None:
+        return AsteriskPbx(_asterisk(config.asterisk, sends_messages=config.sms.sends_sip_messages))
+    if config.pbx is PbxKind.FREESWITCH and config.freeswitch is not None:
+        return FreeswitchPbx(_freeswitch(config.freeswitch))
+    return SimulatedPbx(clock=clock, started=clock.now().isoformat())
 
 
 def _asterisk(given: Asterisk, *, sends_messages: bool) -> AsteriskSettings:
@@ -115,6 +118,20 @@ def _asterisk(given: Asterisk, *, sends_messages: bool) -> AsteriskSettings:
         alert_info=given.alert_info or "",
         outside_caller_number=given.outside_caller_number or "",
         sends_messages=sends_messages,
+    )
+
+
+def _freeswitch(given: Freeswitch) -> FreeswitchSettings:
+    return FreeswitchSettings(
+        username=given.username or "",
+        secret=given.secret.get_secret_value(),
+        host=given.host,
+        port=given.port,
+        domain=given.domain or "",
+        extension_dial=given.dial.extension,
+        number_dial=given.dial.number,
+        alert_info=given.alert_info or "",
+        outside_caller_number=given.outside_caller_number or "",
     )
 
 

@@ -31,7 +31,7 @@ def init(config: ConfigOption) -> None:
     asyncio.run(_database(settings))
     output.out.print("ready. Next:", style="bold")
     for step in (
-        "give Asterisk the secret and the dialplan: dialplan/README.md",
+        "give the PBX the secret and the dialplan: dialplan/README.md",
         f"callcontrol apply {config.with_name(EXAMPLES[1])}",
         "callcontrol check",
         "callcontrol serve",

@@ -38,6 +38,7 @@ _TOKEN_LENGTH = 24
 
 class PbxKind(StrEnum):
     ASTERISK = "asterisk"
+    FREESWITCH = "freeswitch"
     SIMULATED = "simulated"
 
 
@@ -65,6 +66,34 @@ class Asterisk(Model):
     secret: SecretStr
     tls: Tls | None = None
     dial: Dial = Dial()
+    alert_info: Text | None = None
+    outside_caller_number: Number | None = None  # shown to numbers outside; none: the lead's own
+
+    @field_validator("secret")
+    @classmethod
+    def _one_line(cls, secret: SecretStr) -> SecretStr:
+        if any(ord(c) < 32 for c in secret.get_secret_value()):
+            raise ValueError("must be one line")
+        return secret
+
+
+class FreeswitchDial(Model):
+    """How an endpoint is dialled; `{address}` stands for the extension or the number."""
+
+    extension: DialTemplate = "user/{address}"
+    number: DialTemplate = "sofia/gateway/trunk/{address}"
+
+
+class Freeswitch(Model):
+    SECRETS: ClassVar = ("secret",)
+    host: Text = "127.0.0.1"
+    port: Port = 8021
+    username: Text | None = (
+        "callcontrol@callcontrol"  # none: the socket's own password, which may do everything
+    )
+    secret: SecretStr
+    domain: Text | None = None  # of the phones, for lamps; none: what the switch calls its own
+    dial: FreeswitchDial = FreeswitchDial()
     alert_info: Text | None = None
     outside_caller_number: Number | None = None  # shown to numbers outside; none: the lead's own
 
@@ -223,6 +252,7 @@ class Logging(Model):
 class Config(Model):
     pbx: PbxKind = PbxKind.ASTERISK
     asterisk: Asterisk | None = None
+    freeswitch: Freeswitch | None = None
     state_directory: FilePath = Field(default=Path("../var"), validate_default=True)
     database: Database = Field(default_factory=Database)
     own_tables: OwnTables | None = None
@@ -249,9 +279,10 @@ class Config(Model):
 
     @model_validator(mode="after")
     def _settings_of_the_pbx(self) -> Self:
-        if self.pbx is PbxKind.ASTERISK and self.asterisk is None:
+        sections = {PbxKind.ASTERISK: self.asterisk, PbxKind.FREESWITCH: self.freeswitch}
+        if self.pbx in sections and sections[self.pbx] is None:
             raise ValueError(
-                "pbx is asterisk, so a section `asterisk:` is needed; copy the shipped example's"
+                f"pbx is {self.pbx}, so a section `{self.pbx}:` is needed; copy the shipped example's"
             )
         return self
 
@@ -282,7 +313,7 @@ def secret_files(path: Path) -> list[Path]:
     tokens = api.get("tokens") if isinstance(api, dict) else None
     webhooks = data.get("webhooks")
     lists = [some for some in (tokens, webhooks) if isinstance(some, list)]
-    holders = [data.get("asterisk"), *(holder for some in lists for holder in some)]
+    holders = [data.get("asterisk"), data.get("freeswitch"), *(holder for some in lists for holder in some)]
     named = [holder.get("secret_file") for holder in holders if isinstance(holder, dict)]
     sms = data.get("sms")
     gateways = sms.get("gateways") if isinstance(sms, dict) else None

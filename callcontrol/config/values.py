@@ -16,7 +16,7 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}\Z")
 _TAG = re.compile(r"[^\W_][\w.:-]{0,63}\Z")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*\Z")
 _EXTENSION = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
-_DIAL = re.compile(r"[A-Za-z][A-Za-z0-9_]{1,19}/[A-Za-z0-9_+*#.:@/=-]{1,150}\Z")
+_DIAL = re.compile(r"[A-Za-z][A-Za-z0-9_]{1,19}/[A-Za-z0-9_+*#.:@/=%;-]{1,150}\Z")
 _LOCAL_KEPT = re.compile(r"local/.*/[a-z]*n[a-z]*\Z", re.IGNORECASE)
 _GOTO = re.compile(r"[A-Za-z0-9_.-]{1,80},[A-Za-z0-9_.*#+-]{1,80},[A-Za-z0-9_-]{1,80}\Z")
 _SPAN = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})\Z")
@@ -89,7 +89,7 @@ def dial_string(value: Any) -> str:
     if not _DIAL.match(given):
         raise ValueError(
             f"{given!r} is no dial string; write TECHNOLOGY/destination, such as Local/desk@phones/n:"
-            " letters, digits and _ + * # . : @ / = - only, one destination (no & and no comma)"
+            " letters, digits and _ + * # . : @ / = % ; - only, one destination (no & and no comma)"
         )
     if given.lower().startswith("local/") and not _LOCAL_KEPT.match(given):
         raise ValueError(

@@ -57,6 +57,34 @@ def test_the_shipped_file_is_right_once_its_secrets_are_there(folder):
     ]
 
 
+FREESWITCH = """\
+pbx: freeswitch
+freeswitch:
+  secret_file: secrets/ami
+  dial: { extension: "sofia/internal/{address}%example.com" }
+api:
+  tokens:
+    - name: bot
+      secret_file: secrets/api-token
+"""
+
+
+def test_a_freeswitch_has_a_section_of_its_own(folder):
+    file = written(folder, FREESWITCH)
+    config = load_config(file)
+    assert config.freeswitch is not None
+    assert config.freeswitch.username == "callcontrol@callcontrol"
+    assert config.freeswitch.dial.extension == "sofia/internal/{address}%example.com"
+    assert config.freeswitch.dial.number == "sofia/gateway/trunk/{address}"
+    assert secret_files(file) == [folder / "secrets" / "ami", folder / "secrets" / "api-token"]
+    assert isinstance(compose.pbx(config, compose.SystemClock()), compose.FreeswitchPbx)
+
+
+def test_the_section_of_the_chosen_switch_is_needed(folder):
+    said = refusal(folder, MINIMAL.replace("asterisk:", "pbx: freeswitch\nasterisk:"))
+    assert "pbx is freeswitch, so a section `freeswitch:` is needed" in said
+
+
 def test_paths_are_relative_to_the_file_and_what_is_written_to_the_state_directory(folder):
     config = load_config(written(folder, MINIMAL + "state_directory: state\n"))
     assert config.state_directory == folder / "state"
@@ -141,7 +169,7 @@ def test_no_secret_is_in_the_repr(folder):
         (MINIMAL + "logging: loud", "7: logging: 'loud' is no mapping"),
         (
             MINIMAL + "pbx: asterix",
-            "7: pbx: 'asterix' is none of asterisk, simulated; did you mean 'asterisk'?",
+            "7: pbx: 'asterix' is none of asterisk, freeswitch, simulated; did you mean 'asterisk'?",
         ),
         (MINIMAL + "database: {url: 'mysql://x/y'}", "7: database.url: 'mysql' is not supported"),
         (MINIMAL + "database: {url: 'sqlite://'}", "7: database.url: a SQLite database needs a file"),

@@ -1,10 +1,11 @@
-"""Bots that are an application on the lead's channel: an AudioSocket server and a FastAGI server.
+"""Bots that are an application on the lead's channel: servers for AudioSocket, FastAGI and an event socket.
 
-Both speak the bot's tone to the lead until they are told to end, or the PBX takes the lead away.
+All speak the bot's tone to the lead until they are told to end, or the PBX takes the lead away.
 """
 
 import asyncio
 import math
+import re
 import struct
 import time
 import uuid
@@ -28,8 +29,8 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 class AppBot:
     """One conversation of such a bot with a lead."""
 
-    kind: str  # "audiosocket" or "agi"
-    key: str  # AudioSocket: the UUID the dialplan sent; AGI: the channel's unique id
+    kind: str  # "audiosocket", "agi", "socket" or "script"
+    key: str  # AudioSocket: the UUID the dialplan sent; else the channel's unique id
     writer: asyncio.StreamWriter
     started_at: float = field(default_factory=time.time)
     speaking: bool = True
@@ -37,11 +38,12 @@ class AppBot:
     closing: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     packets: list[RtpPacket] = field(default_factory=list)  # what it heard
+    heed: Callable[[], None] = lambda: None  # what `speaking` says now
 
     async def end(self) -> None:
-        """End the conversation from the bot's side: the lead goes on in the dialplan (AGI: within 2 s)."""
+        """End the conversation from the bot's side: the lead goes on in the dialplan (a script: within 2 s)."""
         self.closing = True
-        if self.kind == "audiosocket":
+        if self.kind in {"audiosocket", "socket"}:
             self.writer.close()
         await self.ended.wait()
 
@@ -56,9 +58,11 @@ class AppBot:
 
     async def hush(self) -> None:
         self.speaking = False
+        self.heed()
 
     async def speak(self) -> None:
         self.speaking = True
+        self.heed()
 
     @property
     def alive(self) -> bool:
@@ -73,13 +77,14 @@ def _tone_frame(hertz: int) -> bytes:
 
 
 class AppBots:
-    """Both servers, and the conversations since the last `forget`."""
+    """The servers, and the conversations since the last `forget`."""
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self.conversations: list[AppBot] = []
         self.audiosocket_port = 0
         self.agi_port = 0
-        self.sounds_dir = ""  # holds bot.sln and silence.sln
+        self.socket_port = 0
+        self.sounds_dir = ""  # holds bot and silence, as .sln for Asterisk and .wav for FreeSWITCH
         self._wake = wake
         self._servers: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -89,9 +94,11 @@ class AppBots:
     async def start(self) -> None:
         audiosocket = await asyncio.start_server(self._owned(self._audiosocket), HOST, 0)
         agi = await asyncio.start_server(self._owned(self._agi), HOST, 0)
-        self._servers = [audiosocket, agi]
+        outbound = await asyncio.start_server(self._owned(self._socket), HOST, 0)
+        self._servers = [audiosocket, agi, outbound]
         self.audiosocket_port = audiosocket.sockets[0].getsockname()[1]
         self.agi_port = agi.sockets[0].getsockname()[1]
+        self.socket_port = outbound.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         for server in self._servers:
@@ -166,6 +173,42 @@ class AppBots:
             writer.write(f'STREAM FILE {self.sounds_dir}/{sound} ""\n'.encode())
             if not (await reader.readline()).startswith(b"200 result=0"):
                 break
+
+    async def _socket(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """FreeSWITCH brings the lead by its `socket` application, and takes orders until one side closes."""
+        writer.write(b"connect\n\n")
+        facts = (await reader.readuntil(b"\n\n")).decode(errors="replace")
+        key = re.findall(r"^Unique-ID: (.*)", facts, re.MULTILINE)[0]
+        if "Socket-Mode: async" not in facts:
+            await self._script(self._begin("script", key, writer), reader)
+            return
+        bot = self._begin("socket", key, writer)
+        bot.heed = lambda: self._play(bot, "endless_playback")
+        bot.heed()
+        while await reader.read(4096):
+            pass
+
+    async def _script(self, bot: AppBot, reader: asyncio.StreamReader) -> None:
+        """Two seconds at a time: FreeSWITCH looks at such a socket only between its applications."""
+        bot.writer.write(b"myevents\n\n")
+        self._play(bot, "playback")
+        while line := await reader.readline():
+            if line.startswith(b"Application-Response: "):
+                if bot.closing or b"FILE%20PLAYED" not in line:  # the lead was taken away
+                    return
+                self._play(bot, "playback")
+
+    def _play(self, bot: AppBot, application: str) -> None:
+        sound = f"{self.sounds_dir}/{'bot' if bot.speaking else 'silence'}.wav"
+        if application == "endless_playback":
+            bot.writer.write(f"api uuid_break {bot.key} all\n\n".encode())
+        lines = (
+            "sendmsg",
+            "call-command: execute",
+            f"execute-app-name: {application}",
+            f"execute-app-arg: {sound}",
+        )
+        bot.writer.write(("\n".join(lines) + "\n\n").encode())
 
 
 async def _read_frame(reader: asyncio.StreamReader) -> tuple[int, bytes]:

@@ -1,6 +1,6 @@
-"""`make demo`: real warm transfers on a real Asterisk, told as they happen.
+"""`make demo`: real warm transfers on a real PBX, told as they happen; `PBX=freeswitch` for the other one.
 
-Two Asterisks are started on 127.0.0.1, a PBX and an outside world of phones, with a callcontrol
+Two switches are started on 127.0.0.1, a PBX and an outside world of phones, with a callcontrol
 daemon beside the PBX. Nothing is simulated: calls are SIP, voices are RTP, the daemon is killed with -9.
 """
 
@@ -247,7 +247,7 @@ def main() -> int:
     parser.add_argument("--dir", type=Path, help="where recordings, logs and the database go")
     given = parser.parse_args()
     folder = given.dir or Path(tempfile.mkdtemp(prefix="callcontrol-demo-"))
-    out.print("[bold]callcontrol: real warm transfers between two Asterisks on this machine[/]")
+    out.print("[bold]callcontrol: real warm transfers between two real switches on this machine[/]")
     return asyncio.run(play(folder))
 
 

@@ -1,55 +1,45 @@
-"""One Asterisk of the lab: its folder, its process, its AMI."""
+"""One Asterisk of the lab: its configuration and its AMI."""
 
 import asyncio
 import contextlib
-import os
 import secrets
-import shutil
-import signal
 import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.lab.ami import Ami, AmiError, Message
-from tests.lab.ports import RtpRange, free_port
+from tests.lab.ports import free_port
 from tests.lab.provision import Installation
+from tests.lab.server import CONF, HOST, LabError, Link, Server
 
-CONF = Path(__file__).parent / "conf"
-HOST = "127.0.0.1"
-
-
-class LabError(Exception):
-    """The lab itself failed, not what it tests."""
+__all__ = ["HOST", "Instance", "LabError"]
 
 
-class Instance:
+class Instance(Server):
     """Rendered from conf/common and conf/<name>/*.conf into `<run_dir>/<name>/etc`, where `@WORD@` stands for a setting."""
 
     def __init__(self, name: str, installation: Installation, run_dir: Path, shared: Sequence[Path]) -> None:
-        self.name = name
-        self.dir = run_dir / name
+        super().__init__(name, run_dir)
         self.ami_host = HOST
         self.ami_port = free_port(socket.SOCK_STREAM)
         self.ami_user = "callcontrol"
         self.ami_secret = secrets.token_hex(16)
-        self.sip_port = free_port(socket.SOCK_DGRAM)
-        self.rtp = RtpRange.claim()
         self.ami = Ami(name)
         self._lab_secret = secrets.token_hex(16)
         self._installation = installation
         self._shared = [*shared, run_dir]
-        self._process: asyncio.subprocess.Process | None = None
-        self._frozen = False
 
     @property
     def version(self) -> tuple[int, ...]:
         return tuple(int(part) for part in self._installation.version.split("."))
 
     @property
-    def pid(self) -> int:
-        if self._process is None or self._process.returncode is not None:
-            raise LabError(f"{self.name} is not running")
-        return self._process.pid
+    def product(self) -> str:
+        return f"Asterisk {self._installation.version}"
+
+    @property
+    def link(self) -> Link:
+        return Link(host=self.ami_host, port=self.ami_port, user=self.ami_user, secret=self.ami_secret)
 
     @property
     def log_file(self) -> Path:
@@ -86,26 +76,11 @@ class Instance:
                 if not link.exists():
                     link.symlink_to(theirs / folder / entry.name)
 
-    async def start(self, *, timeout_s: float = 20.0) -> None:
-        """Start the process; return when it is fully booted and the lab is logged in."""
-        command = self._installation.command(
-            ["-f", "-C", str(self.dir / "etc" / "asterisk.conf")], shared=self._shared
-        )
-        with (self.dir / "log" / "console").open("ab") as console:
-            self._process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=console,
-                stderr=console,
-                start_new_session=True,
-            )
-        async with asyncio.timeout(timeout_s):
-            while not await self._logged_in():
-                if self._process.returncode is not None:
-                    raise LabError(f"{self.name} ended at start: see {self.dir / 'log'}")
-                await asyncio.sleep(0.02)
+    def _command(self) -> Sequence[str]:
+        etc = self.dir / "etc" / "asterisk.conf"
+        return self._installation.command(["-f", "-C", str(etc)], shared=self._shared)
 
-    async def _logged_in(self) -> bool:
+    async def _up(self) -> bool:
         booted = asyncio.Event()
 
         def listen(message: Message) -> None:
@@ -123,44 +98,12 @@ class Instance:
             self.ami.listeners.remove(listen)
         return True
 
-    async def stop(self) -> None:
-        """End the process at once, calls and all."""
-        if self._process is not None and self._process.returncode is None:
-            self.thaw()
-            with contextlib.suppress(AmiError, TimeoutError, ConnectionError):
-                await self.ami.command("core stop now", timeout_s=1.0)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(3.0):
-                    await self._process.wait()
-        await self._killed()
+    async def _ask_to_end(self) -> None:
+        with contextlib.suppress(AmiError, TimeoutError, ConnectionError):
+            await self.ami.command("core stop now", timeout_s=1.0)
 
-    async def _killed(self) -> None:
+    async def _disconnect(self) -> None:
         await self.ami.close()
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-            await self._process.wait()
-            self._process = None
-
-    async def restart(self, *, crash: bool = False) -> None:
-        """Stop it as an administrator would, or kill -9 it (`crash`), and start it again on the same ports."""
-        await (self._killed() if crash else self.stop())
-        await self.start()
-
-    def freeze(self) -> None:
-        """SIGSTOP: alive to the kernel, silent to everybody."""
-        os.kill(self.pid, signal.SIGSTOP)
-        self._frozen = True
-
-    def thaw(self) -> None:
-        if self._frozen:
-            os.kill(self.pid, signal.SIGCONT)
-            self._frozen = False
-
-    def release(self) -> None:
-        """Give back the ports and the folder's bulk; logs and recordings stay."""
-        self.rtp.release()
-        shutil.rmtree(self.dir / "spool", ignore_errors=True)
 
     async def cli(self, command: str) -> str:
         """Run a CLI command and return what it printed."""

@@ -1,7 +1,8 @@
-"""The lab: an Asterisk as the PBX, another as the outside world, and everybody who lives there."""
+"""The lab: a PBX under test, an Asterisk as the outside world, and everybody who lives there."""
 
 import asyncio
 import itertools
+import secrets
 import struct
 import tempfile
 from collections.abc import Callable
@@ -12,14 +13,16 @@ from typing import Literal, TypeVar
 from tests.lab import parties, rendering
 from tests.lab.ami import Message
 from tests.lab.appbots import AppBot, AppBots
+from tests.lab.asterisk import AsteriskSwitch
 from tests.lab.calls import Call, Leftovers
-from tests.lab.instance import Instance
+from tests.lab.choice import pbx_wanted, switch_of
+from tests.lab.instance import Instance, LabError
 from tests.lab.lamp import Lamp
 from tests.lab.listening import Heard
-from tests.lab.provision import provision
+from tests.lab.provision import Installation, provision
 from tests.lab.recordings import Recordings
 from tests.lab.sip import ReceivedCall, ReceivedMessage, received_calls, received_messages
-from tests.lab.switch import Switch
+from tests.lab.switch import PbxKind
 from tests.lab.watch import Watch
 from tests.lab.wire import Wire
 from tests.lab.world import Leg, LegHandle, PartyLine, World
@@ -37,42 +40,47 @@ APP_BOT_DIDS: dict[str, str] = {
 class Lab:
     """Start it with `Lab.start()`, end it with `stop()`. Several can run side by side."""
 
-    def __init__(self, run_dir: Path, pbx: Instance, world: Instance) -> None:
+    def __init__(self, run_dir: Path, pbx: PbxKind, installation: Installation) -> None:
         self.run_dir = run_dir
         self.recordings_dir = run_dir / "recordings"
         self.sounds_dir = run_dir / "sounds"  # what is written here the PBX sees, at the same path
-        self.pbx = pbx
         self.watch = Watch()
-        self.wait_until = self.watch.until  # looked at after every event of either Asterisk
+        self.wait_until = self.watch.until  # looked at after every event of either switch
+        world = Instance("world", installation, run_dir, [rendering.CHECKOUT])
         self.world = World(world, self.watch)
-        self.switch = Switch(pbx, self.watch)
+        self.switch = switch_of(pbx, installation, run_dir, self.watch)
         self.app_bots = AppBots(self.watch.wake)
         self.wire = Wire(sip_port=world.sip_port, rtp_first=world.rtp.first, rtp_last=world.rtp.last)
         self.recordings = Recordings(self.world, self.app_bots, self.wire)
         self._rotation = itertools.count(1)
         self._bulk = itertools.count(1)
+        self._phone_secret = secrets.token_hex(12)
         self._lamps: list[Lamp] = []
 
     @classmethod
-    async def start(cls, run_dir: Path | None = None, *, say: Callable[[str], None] | None = None) -> "Lab":
-        """Start both Asterisks; return with every phone registered. The run directory is kept at the end."""
+    async def start(
+        cls,
+        run_dir: Path | None = None,
+        *,
+        pbx: PbxKind | None = None,
+        say: Callable[[str], None] | None = None,
+    ) -> "Lab":
+        """Start the PBX (that of the environment's PBX, else Asterisk) and the world; return with every phone registered.
+
+        The run directory is kept at the end.
+        """
         say = say or (lambda _text: None)
         installation = await asyncio.to_thread(provision)
         run_dir = run_dir or Path(tempfile.mkdtemp(prefix="callcontrol-lab-"))
         run_dir.mkdir(parents=True, exist_ok=True)
-        shared = [rendering.CHECKOUT]
-        lab = cls(
-            run_dir,
-            Instance("pbx", installation, run_dir, shared),
-            Instance("world", installation, run_dir, shared),
-        )
-        say(f"Asterisk {installation.version}, everything in {run_dir}")
+        lab = cls(run_dir, pbx or pbx_wanted(), installation)
+        say(f"PBX: {lab.switch.product}; world: {lab.world.instance.product}; everything in {run_dir}")
         try:
             await lab._boot()
         except BaseException:
             await lab.stop()
             raise
-        say(f"PBX: SIP {lab.pbx.sip_port}, AMI {lab.pbx.ami_port}; world: SIP {lab.world.instance.sip_port}")
+        say(f"PBX: SIP {lab.switch.phones_port}; world: SIP {lab.world.instance.sip_port}")
         return lab
 
     async def _boot(self) -> None:
@@ -81,32 +89,41 @@ class Lab:
         self.wire.open()
         await self.app_bots.start()
         for router in self.world.routers.values():
-            router.outside_port = self.pbx.sip_port
+            router.outside_port = self.switch.phones_port
             await router.open()
-        rendering.render(self.pbx, self.world, self.app_bots)
-        _write_tone(self.pbx.dir / "moh" / "hold.sln", parties.MOH_HZ, 10)
-        _write_tone(self.pbx.dir / "bot.sln", parties.BY_NAME["bot"].tone_hz, 2)
-        (self.pbx.dir / "silence.sln").write_bytes(bytes(2 * 2 * 8000))
-        self.app_bots.sounds_dir = str(self.pbx.dir)
+        self.switch.render(self.world.instance.sip_port, self.app_bots, self._phone_secret)
+        rendering.render_world(self.world, self.switch.trunk_port, self._phone_secret)
+        self.app_bots.sounds_dir = str(self.switch.folder)
+        self.switch.keep_sound("moh/hold", _tone(parties.MOH_HZ, 10))
+        self.switch.keep_sound("bot", _tone(parties.BY_NAME["bot"].tone_hz, 2))
+        self.switch.keep_sound("silence", bytes(2 * 2 * 8000))
         async with asyncio.TaskGroup() as both:
-            both.create_task(self.pbx.start())
+            both.create_task(self.switch.start())
             both.create_task(self.world.instance.start())
         await self.world.booted()
+        await self.world.phones_register()
         await self.switch.registered(parties.PHONES)
 
     async def stop(self) -> None:
         """End everything that was started."""
         if self.recordings_dir.exists():
             self.save_recordings()
-        await asyncio.gather(self.pbx.stop(), self.world.instance.stop())
+        await asyncio.gather(self.switch.stop(), self.world.instance.stop())
         await self.app_bots.stop()
         for router in self.world.routers.values():
             router.close()
         for lamp in self._lamps:
             lamp.close()
         self.wire.close()
-        self.pbx.release()
+        self.switch.release()
         self.world.instance.release()
+
+    @property
+    def pbx(self) -> Instance:
+        """The Asterisk under test, for what only an Asterisk can do; all else goes by `switch`."""
+        if not isinstance(self.switch, AsteriskSwitch):
+            raise LabError("the PBX under test is no Asterisk")
+        return self.switch.pbx
 
     # ---- the parties
 
@@ -116,7 +133,7 @@ class Lab:
 
     async def lamp(self, agent_id: str) -> Lamp:
         """An agent's lamp as a phone that subscribed to it shows it. It stays until the lab stops."""
-        lamp = Lamp(f"callcontrol-{agent_id}", self.pbx.sip_port, self.watch)
+        lamp = Lamp(f"callcontrol-{agent_id}", self.switch.phones_port, self._phone_secret, self.watch)
         self._lamps.append(lamp)
         return await lamp.open()
 
@@ -190,10 +207,7 @@ class Lab:
 
     async def _app_bot(self, lead_channel: str, bot_channel: str | None) -> AppBot:
         async def conversation() -> AppBot | None:
-            on = lead_channel
-            if bot_channel is not None:
-                on = (await self.pbx.variable(bot_channel, "CHANNEL(name)")).removesuffix("1") + "2"
-            key = await self.pbx.variable(on, "BOT_ID") or lead_channel
+            key = await self.switch.bot_key(lead_channel, bot_channel)
             return next((bot for bot in self.app_bots.conversations if bot.key == key), None)
 
         return await self.wait_until(conversation, what="the bot to have the lead")
@@ -272,20 +286,19 @@ class Lab:
 
         Returns what was still on the PBX two seconds after the world had hung up, and ends that too.
         """
-        self.pbx.thaw()
+        self.switch.thaw()
         await self._everyone_hangs_up()
         try:
             await self.wait_until(self._is_quiet, 2.0, what="the PBX to be quiet")
             left = Leftovers()
         except TimeoutError:
-            channels = await self.pbx.channels()
-            left = Leftovers(channels=tuple(channel["Channel"] for channel in channels))
+            left = Leftovers(channels=tuple(await self.switch.channels()))
             for channel in left.channels:
-                await self.pbx.cli(f"channel request hangup {channel}")
+                await self.switch.hang_up(channel)
             await self.wait_until(self._is_quiet, 5.0, what="the PBX to be quiet")
         await self.world.behave()
         self.save_recordings()
-        self.switch.user_events.clear()
+        self.switch.forget()
         self.wire.forget()
         self.world.forget()
         self.app_bots.forget()
@@ -297,10 +310,10 @@ class Lab:
             await bot.end()
 
     async def _is_quiet(self) -> bool:
-        return not await self.pbx.channels() and not await self.world.instance.channels()
+        return not await self.switch.channels() and not await self.world.instance.channels()
 
 
-def _write_tone(file: Path, hertz: int, seconds: int) -> None:
-    """Write a tone as signed linear samples, 8 kHz."""
+def _tone(hertz: int, seconds: int) -> bytes:
+    """A tone as signed linear samples, 8 kHz."""
     samples = (round(7000 * sin(2 * pi * hertz * n / 8000)) for n in range(8000))
-    file.write_bytes(struct.pack("<8000h", *samples) * seconds)
+    return struct.pack("<8000h", *samples) * seconds

@@ -1,6 +1,5 @@
 """What the two Asterisks' configuration needs to know of the lab and of the checkout."""
 
-import secrets
 from pathlib import Path
 
 from tests.lab import parties
@@ -16,32 +15,38 @@ SOUNDS = SHIPPED / "sounds" / "callcontrol"
 TRANSFER_ARGUMENTS = "sami,lena,Lena wants to sell her flat this summer."
 
 
-def render(pbx: Instance, world: World, app_bots: AppBots) -> None:
-    """Write both configurations."""
-    phone_secret = secrets.token_hex(12)
-    dids = {name: value for name, value in vars(parties).items() if name.startswith("DID_")}
+def render_pbx(pbx: Instance, world_port: int, app_bots: AppBots, phone_secret: str) -> None:
+    """Write the configuration of an Asterisk as the PBX."""
     pbx.render(
         {
-            **dids,
+            **dids(),
             "TRANSMIT_SILENCE": "yes",
-            "WORLD_SIP_PORT": str(world.instance.sip_port),
+            "WORLD_SIP_PORT": str(world_port),
             "AUDIOSOCKET_PORT": str(app_bots.audiosocket_port),
             "AGI_PORT": str(app_bots.agi_port),
             "PHONE_SECRET": phone_secret,
             "TRANSFER_ARGUMENTS": TRANSFER_ARGUMENTS,
-            "LOAD_PHONES": _load_phones(world.instance.sip_port),
+            "LOAD_PHONES": _load_phones(world_port),
             "BENCH_QUEUES": _bench_queues(),
         }
     )
     _follow_the_installation_page(pbx)
+
+
+def render_world(world: World, trunk_port: int, phone_secret: str) -> None:
+    """Write the outside world's configuration."""
     world.instance.render(
         {
             "TRANSMIT_SILENCE": "no",  # the load test's parties stay cheap
-            "PBX_SIP_PORT": str(pbx.sip_port),
+            "PBX_SIP_PORT": str(trunk_port),
             "TONES": _tones(),
             "PHONES": _phone_lines(world, phone_secret),
         }
     )
+
+
+def dids() -> dict[str, str]:
+    return {name: value for name, value in vars(parties).items() if name.startswith("DID_")}
 
 
 def _follow_the_installation_page(pbx: Instance) -> None:

@@ -89,11 +89,11 @@ class Site:
         people: dict[str, Any],
         *,
         database: str,
-        ami_port: int | None,
+        link_port: int | None,
         more: Mapping[str, Any],
     ) -> None:
         self.lab = lab
-        self.ami_port = ami_port or lab.pbx.ami_port
+        self.link_port = link_port or lab.switch.link.port
         self.folder = folder
         self.port = _free_port()
         self.token = secrets.token_hex(24)
@@ -107,16 +107,19 @@ class Site:
             base_url=f"http://127.0.0.1:{self.port}",
             headers={"Authorization": f"Bearer {self.token}"},
             timeout=15,
+            limits=httpx.Limits(keepalive_expiry=2),  # before the daemon closes one of its own accord
         )
 
     def _write(self, people: dict[str, Any], database: str, more: Mapping[str, Any]) -> None:
         (self.folder / "state").mkdir(parents=True, exist_ok=True)
         config = {
-            "asterisk": {
-                "host": self.lab.pbx.ami_host,
-                "port": self.ami_port,
-                "secret": self.lab.pbx.ami_secret,
-                "dial": {"number": "PJSIP/{address}@trunk"},
+            "pbx": self.lab.switch.kind,
+            self.lab.switch.kind: {
+                "host": self.lab.switch.link.host,
+                "port": self.link_port,
+                "username": self.lab.switch.link.user,
+                "secret": self.lab.switch.link.secret,
+                "dial": {"number": self.lab.switch.outside},
                 "alert_info": "<http://127.0.0.1/warm-transfer>;info=warm-transfer",
             },
             "state_directory": str(self.folder / "state"),
@@ -287,7 +290,7 @@ class Site:
         """Until the PBX knows whom to ring without us."""
 
         async def look() -> bool:
-            return "trunk" in await self.lab.pbx.cli(f"database get callcontrol fallback-{bot}")
+            return "trunk" in await self.lab.switch.fallbacks(bot)
 
         await poll(look, limit_s)
 
@@ -318,12 +321,12 @@ async def site(
     people: dict[str, Any] | None = None,
     *,
     database: str = "",
-    ami_port: int | None = None,
+    link_port: int | None = None,
     more: Mapping[str, Any] = MappingProxyType({}),
 ) -> AsyncIterator[Site]:
     """A daemon with these people in its database, ready for calls. `more`: sections of its configuration."""
     folder.mkdir(parents=True, exist_ok=True)
-    company = Site(lab, folder, people or directory(), database=database, ami_port=ami_port, more=more)
+    company = Site(lab, folder, people or directory(), database=database, link_port=link_port, more=more)
     try:
         await company.cli("apply", str(folder / "directory.yaml"), "--yes")
         await company.start()

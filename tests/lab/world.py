@@ -98,6 +98,11 @@ class World:
         self.has_pjsip_hangup = "Synopsis" in known
         await self.instance.set_global("HAS_PJSIPHANGUP", "1" if self.has_pjsip_hangup else "0")
 
+    async def phones_register(self) -> None:
+        """Now, where a PBX that was not up yet has put them off by minutes."""
+        for name in self.routers:
+            await self.instance.ami.action("PJSIPRegister", Registration=name)
+
     def forget(self) -> None:
         self.legs = [leg for leg in self.legs if leg.alive]
 
@@ -180,11 +185,6 @@ class PartyLine:
     @property
     def number(self) -> str:
         return self.party.number
-
-    @property
-    def dial(self) -> str:
-        """The dial string the PBX reaches it by."""
-        return f"PJSIP/{self.number}@trunk" if self.number else f"PJSIP/{self.name}"
 
     @property
     def legs(self) -> list[Leg]:

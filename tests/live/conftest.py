@@ -1,4 +1,4 @@
-"""The lab and a company with a daemon, started once for all live tests."""
+"""The lab and a company with a daemon, started once for all live tests on each PBX there is."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from tests.lab import Lab
+from tests.lab.pbxes import PBXES
 from tests.lab.site import Site, directory, site
 
 BOTS = {
@@ -28,9 +29,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def running_lab(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab]:
-    lab = await Lab.start(tmp_path_factory.mktemp("lab"))
+@pytest_asyncio.fixture(scope="session", loop_scope="session", params=PBXES)
+async def running_lab(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Lab]:
+    lab = await Lab.start(tmp_path_factory.mktemp("lab"), pbx=request.param)
     try:
         yield lab
     finally:

@@ -26,7 +26,7 @@ async def _no_other_daemon(running_company: Site) -> AsyncIterator[None]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def proxy(lab: Lab) -> AsyncIterator[Proxy]:
-    async with Proxy(lab.pbx.ami_host, lab.pbx.ami_port) as between:
+    async with Proxy(lab.switch.link.host, lab.switch.link.port) as between:
         yield between
 
 
@@ -34,7 +34,7 @@ async def proxy(lab: Lab) -> AsyncIterator[Proxy]:
 async def own(lab: Lab, proxy: Proxy, tmp_path: Path) -> AsyncIterator[Site]:
     """A company whose daemon may be killed, and whose link to the PBX may be cut."""
     people = directory(solo=SOLO | {"ring_timeout_s": 15})
-    async with site(lab, tmp_path, people, ami_port=proxy.port) as company:
+    async with site(lab, tmp_path, people, link_port=proxy.port) as company:
         yield company
 
 
@@ -145,7 +145,7 @@ async def test_a_restarted_pbx_means_missed_with_task_and_texts(own: Site, lab: 
     call = await lab.call("lead")
     transfer = await own.asks(call, bot="solo")
     await lab.phone("alice").rings()
-    await lab.pbx.restart(crash=crash)
+    await lab.switch.restart(crash=crash)
     row = await own.outcome(transfer, 25)
     assert row.outcome == Missed(because=MissedBecause.PBX_RESTARTED)
     assert [task for task in await own.store.tasks(10) if task.transfer_id == transfer]
@@ -174,7 +174,7 @@ async def test_a_lead_held_when_the_daemon_dies_is_not_held_for_ever(own: Site, 
     await lab.phone("alice").will(Ring())
     await lab.phone("mobile1").will(Answer(after_s=0.5))
     await own.fallbacks_published("sami")
-    await lab.pbx.set_global("CALLCONTROL_HOLD_S", "4")
+    await lab.switch.set_global("CALLCONTROL_HOLD_S", "4")
     call = await lab.call_app_bot("audiosocket_asks")
     await call.bot.end()
     await lab.phone("alice").rings()
@@ -188,4 +188,4 @@ async def test_a_lead_held_when_the_daemon_dies_is_not_held_for_ever(own: Site, 
         await asyncio.sleep(0.6)
         assert lab.heard_between("lead", start, start + 0.6) == {"mobile1"}
     finally:
-        await lab.pbx.set_global("CALLCONTROL_HOLD_S", "")
+        await lab.switch.set_global("CALLCONTROL_HOLD_S", "")

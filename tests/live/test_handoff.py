@@ -6,7 +6,7 @@ import time
 import pytest
 
 from callcontrol.core.model import Connected, ConnectedBy, LegFate, Missed, MissedBecause
-from tests.lab import Answer, Call, Lab, Refuse
+from tests.lab import Answer, Lab, Refuse
 from tests.lab.site import Site
 
 SETTLE_S = 0.4  # speech on the line before it is listened to
@@ -17,14 +17,6 @@ async def listen(seconds: float = 0.6) -> tuple[float, float]:
     start = time.time() + SETTLE_S
     await asyncio.sleep(SETTLE_S + seconds)
     return start, start + seconds
-
-
-async def positions(lab: Lab, call: Call) -> list[tuple[str, ...]]:
-    """Where lead and bot stand in the dialplan, and in which bridge."""
-    ours = (call.lead_channel, call.bot_channel)
-    keys = ("Uniqueid", "Channel", "Context", "Exten", "Priority", "Application", "BridgeId")
-    channels = await lab.pbx.channels()
-    return sorted(tuple(one[key] for key in keys) for one in channels if one["Uniqueid"] in ours)
 
 
 @pytest.mark.parametrize("caller", ["lead", "bot"])
@@ -51,16 +43,16 @@ async def test_introduce_lead_and_bot_then_all_three_then_lead_and_agent(company
     assert row.outcome == Connected(by=ConnectedBy.ASSIGNED_AGENT, leg=row.outcome.leg)
     assert row.outcome.leg.label == "Alice"
     assert lab.switch.with_channel(call.lead_channel) == {call.lead_channel, row.outcome.leg.id}
-    assert "softmix" not in await lab.pbx.cli("bridge show all")
+    assert not await lab.switch.mixes(call.lead_channel)
 
 
 async def test_neither_the_leads_nor_the_bots_leg_is_moved(company: Site, lab: Lab):
     await lab.phone("alice").will(Answer(after_s=0.5))
     call = await lab.call("lead")
-    before = await positions(lab, call)
+    before = await lab.switch.places(call.lead_channel, call.bot_channel)
     transfer = await company.asks(call)
     await company.phase(transfer, "joined")
-    assert await positions(lab, call) == before
+    assert await lab.switch.places(call.lead_channel, call.bot_channel) == before
 
 
 async def test_a_bot_behind_a_local_channel_is_a_leg_like_any_other(company: Site, lab: Lab):

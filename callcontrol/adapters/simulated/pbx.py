@@ -38,6 +38,7 @@ from callcontrol.ports import (
 RINGING_AFTER_S = 0.01
 HANGUP_TAKES_S = 0.005
 SOUND_LASTS_S = 5.0
+LEAD = "lead-"  # how the id of a lead begins
 
 
 class Does(StrEnum):
@@ -106,7 +107,7 @@ class SimulatedPbx:
     _report: Callable[[Report], None] | None = None
     _wanted: Callable[[str], bool] = lambda _number: False
     _calls: dict[ChannelId, CallBegan] = field(default_factory=dict)  # of others, by the channel that dials
-    _watched: dict[ChannelId, str] = field(default_factory=dict)
+    _watched: dict[ChannelId, TransferId] = field(default_factory=dict)  # leads and bots
     _ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     # --- what happens outside callcontrol
@@ -114,7 +115,7 @@ class SimulatedPbx:
     def call(self, *, bot_leg: bool = True) -> Call:
         """A lead and its bot, talking."""
         bridge = next(self._ids)
-        lead = Channel(id=ChannelId(f"lead-{bridge:08d}"), bridge=bridge if bot_leg else None)
+        lead = Channel(id=ChannelId(f"{LEAD}{bridge:08d}"), bridge=bridge if bot_leg else None)
         self.channels[lead.id] = lead
         bot = None
         if bot_leg:
@@ -125,6 +126,11 @@ class SimulatedPbx:
     def hangs_up(self, channel: ChannelId) -> None:
         """Whoever is on that channel leaves."""
         self._end(channel, e.EndedBy.NORMAL, "16 Normal Clearing")
+
+    def declines(self, channel: ChannelId) -> None:
+        """Somebody presses 2."""
+        self._leg(channel, e.LegDeclined(channel=channel))
+        self.hangs_up(channel)
 
     def dials(self, address: str, wish: AgentWish, minutes: int = 0) -> ChannelId:
         """An agent dials a feature code."""
@@ -213,15 +219,15 @@ class SimulatedPbx:
         return Call(lead=found.id, bot=others[0] if len(others) == 1 else None, pbx_started=self.started)
 
     def watch(self, transfer_id: TransferId, call: Call) -> None:
-        self._watched[call.lead] = "lead"
+        self._watched[call.lead] = transfer_id
         if call.bot is not None:
-            self._watched[call.bot] = "bot"
+            self._watched[call.bot] = transfer_id
 
     def watch_leg(self, transfer_id: TransferId, call: Call, leg: Leg) -> None:
         pass  # legs are reported anyway
 
     def forget(self, transfer_id: TransferId) -> None:
-        pass
+        self._watched = {key: owner for key, owner in self._watched.items() if owner != transfer_id}
 
     async def ring(self, order: RingOrder) -> None:
         self._note("ring", order.leg.id, order.leg.endpoint.address)
@@ -351,10 +357,9 @@ class SimulatedPbx:
             return
         if found.leg is not None:
             self._tell(e.LegEnded(channel=channel, by=by, cause=cause))
-        elif self._watched.get(channel) == "lead":
-            self._tell(e.LeadHungUp(channel=channel, cause=cause))
-        elif self._watched.get(channel) == "bot":
-            self._tell(e.BotHungUp(channel=channel, cause=cause))
+        elif channel in self._watched:
+            party = e.LeadHungUp if channel.startswith(LEAD) else e.BotHungUp
+            self._tell(party(channel=channel, cause=cause))
 
     def _tell(self, report: Report, *, even_down: bool = False) -> None:
         if self._report is not None and (self.up or even_down):

@@ -58,6 +58,11 @@ class ScriptedAsterisk:
             writer.write(data if isinstance(data, bytes) else data.encode())
             await writer.drain()
 
+    def tell(self, data: str | bytes) -> None:
+        """As `say`, for those who can't wait."""
+        for writer in self._writers:
+            writer.write(data if isinstance(data, bytes) else data.encode())
+
     def cut(self) -> None:
         for writer in self._writers:
             writer.transport.abort()

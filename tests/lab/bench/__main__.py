@@ -6,21 +6,23 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import structlog
 from rich.console import Console
 
 from tests.lab import Lab
-from tests.lab.bench import analytics, company, decisions, figures, load, outbox, report, routing
+from tests.lab.bench import analytics, company, decisions, figures, load, outbox, report, routing, words
 from tests.lab.bench.client import Client
 from tests.lab.bench.figures import DIAL, DIALPLAN, HTTP, QUEUE
 from tests.lab.bench.one_by_one import Turns
 from tests.lab.bench.report import Sheet, Verdict
-from tests.lab.bench.sightings import Sightings
+from tests.lab.bench.sightings import Sightings, sightings_of
 from tests.lab.bench.ways import by_redirect, over_http
+from tests.lab.choice import pbx_wanted
 from tests.lab.site import Site, site
+from tests.lab.switch import PbxKind
 
 PARTS = ("calls", "decisions", "texts", "reports", "routing")  # the last takes five minutes
 LIVE = 100  # transfers live, for the memory figure
@@ -32,6 +34,7 @@ class Sizes:
     turns: int
     trio_turns: int
     calls: int
+    per_s: float
     rounds: int
     decisions: int
     spread_s: float
@@ -45,13 +48,14 @@ class Sizes:
 
 @dataclass
 class Findings:
+    kind: PbxKind
     sheets: list[Sheet] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
 
     def add(self, sheet: Sheet, *verdicts: Verdict) -> None:
-        self.sheets.append(sheet)
-        self.verdicts += verdicts
-        report.show(out, sheet)
+        self.sheets.append(words.sheet_for(self.kind, sheet))
+        self.verdicts += [words.verdict_for(self.kind, verdict) for verdict in verdicts]
+        report.show(out, self.sheets[-1])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +70,10 @@ class Bench:
     found: Findings
     memory: dict[int, int]  # transfers live -> bytes
 
+    @property
+    def on_asterisk(self) -> bool:
+        return self.lab.switch.kind == "asterisk"
+
     async def one_by_one(self) -> None:
         lab, client, sizes, found = self.lab, self.client, self.sizes, self.found
         out.print(f"  {sizes.turns} transfers each way, one at a time")
@@ -77,7 +85,8 @@ class Bench:
         ]
         turns = Turns(lab, self.seen)
         trials = await turns.take(ways, sizes.turns)
-        verdicts = figures.quiet_verdicts(trials)
+        judge = figures.quiet_verdicts if self.on_asterisk else figures.freeswitch_verdicts
+        verdicts = judge(trials)
         found.add(figures.ringing(trials, "Trigger to ringing", figures.RINGING_ABOUT), *verdicts)
         found.add(figures.joining(trials))
         if sizes.trio_turns:
@@ -97,12 +106,15 @@ class Bench:
         rounds = []
         for turn in range(self.sizes.rounds):
             for way in ways[turn % 2 :] + ways[: turn % 2]:
-                out.print(f"  {calls} calls up, {load.PER_S:g} transfers a second: {way.name}")
+                out.print(f"  {calls} calls up, {self.sizes.per_s:g} transfers a second: {way.name}")
                 first = way.name == HTTP and LIVE not in self.memory
                 samples = {n: self._sampler(n) for n in (LIVE, calls)} if first else None
-                rounds.append(await load.run(self.lab, self.seen, way, calls, at=samples))
+                rounds.append(
+                    await load.run(self.lab, self.seen, way, calls, per_s=self.sizes.per_s, at=samples)
+                )
                 await load.clear(self.lab, self.seen, self._settled)
-        self.found.add(figures.loaded(rounds, calls), *figures.load_verdicts(rounds))
+        judged = figures.load_verdicts(rounds) if self.on_asterisk else [figures.lost_verdict(rounds)]
+        self.found.add(figures.loaded(rounds, calls, self.sizes.per_s), *judged)
         if LIVE in self.memory:
             self.found.add(figures.memory(self.memory), figures.memory_verdict(self.memory, LIVE))
 
@@ -124,8 +136,8 @@ def resident(daemon: Site) -> int:
 
 
 async def measure(sizes: Sizes, parts: Sequence[str], page: Path | None) -> None:
-    found, load_before = Findings(), os.getloadavg()[0]
-    asterisk = await measure_calls(sizes, found) if "calls" in parts else ""
+    found, load_before = Findings(pbx_wanted()), os.getloadavg()[0]
+    product = await measure_calls(sizes, found) if "calls" in parts else ""
     if "decisions" in parts:
         out.print("  decisions on the simulated switch")
         taken = await decisions.run(sizes.decisions, sizes.spread_s)
@@ -140,7 +152,7 @@ async def measure(sizes: Sizes, parts: Sequence[str], page: Path | None) -> None
     verdicts = report.verdict_sheet(found.verdicts)
     report.show(out, verdicts)
     if page is not None:
-        report.write([verdicts, *found.sheets], asterisk, load_before, page)
+        report.write([verdicts, *found.sheets], found.kind, product, load_before, page)
         out.print(f"\nwritten to {page}")
 
 
@@ -171,7 +183,7 @@ async def measure_reports(sizes: Sizes, found: Findings) -> None:
 
 
 async def measure_calls(sizes: Sizes, found: Findings) -> str:
-    """The version of the switch."""
+    """The switch, by name and version."""
     with tempfile.TemporaryDirectory(prefix="callcontrol-bench-") as name:
         folder = Path(name)
         lab = await Lab.start(folder / "lab", say=lambda text: out.print(f"  {text}"))
@@ -180,11 +192,12 @@ async def measure_calls(sizes: Sizes, found: Findings) -> str:
                 await measure_transfers(lab, daemon, sizes, found)
         finally:
             await lab.stop()
-        return ".".join(map(str, lab.pbx.version))
+        return lab.switch.product
 
 
 async def measure_transfers(lab: Lab, daemon: Site, sizes: Sizes, found: Findings) -> None:
-    client, seen = Client(daemon.port, daemon.token), Sightings(lab)
+    client, seen = Client(daemon.port, daemon.token), sightings_of(lab)
+    await lab.switch.prepare_bench()
     await seen.quieten()
     memory = {0: resident(daemon)}
     bench = Bench(lab=lab, daemon=daemon, client=client, seen=seen, sizes=sizes, found=found, memory=memory)
@@ -202,6 +215,7 @@ def main() -> int:
         turns=50,
         trio_turns=20,
         calls=200,
+        per_s=20.0,
         rounds=2,
         decisions=500,
         spread_s=5.0,
@@ -212,6 +226,8 @@ def main() -> int:
         report_legs=1_000_000,
         report_rounds=5,
     )
+    if pbx_wanted() == "freeswitch":
+        whole = replace(whole, calls=100, per_s=10.0, decisions=0)
     for name, value in vars(whole).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     parser.add_argument("--page", type=Path, default=report.PAGE, help="where the tables are written")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tests.lab.bench.decisions import Decisions
-from tests.lab.bench.load import PER_S, Round
+from tests.lab.bench.load import Round
 from tests.lab.bench.one_by_one import ANSWER_AFTER_S, Trial
 from tests.lab.bench.report import Sheet, Verdict, ms, quantile, spread
 
@@ -103,7 +103,27 @@ def quiet_verdicts(trials: Sequence[Trial]) -> list[Verdict]:
     return verdicts
 
 
-def loaded(rounds: Sequence[Round], calls: int) -> Sheet:
+def freeswitch_verdicts(trials: Sequence[Trial]) -> list[Verdict]:
+    """For the other switch the targets are others."""
+    ours, native = (quantile(_of(trials, way, "ask_to_ringing"), 0.5) for way in (HTTP, DIAL))
+    joined, natively = (quantile(_of(trials, way, "answer_to_joined"), 0.5) for way in (HTTP, DIAL))
+    return [
+        Verdict(
+            what="POST to ringing, p50",
+            target="at most Dial()'s",
+            figure=f"{ms(ours)} to {ms(native)} ms",
+            met=ours <= native,
+        ),
+        Verdict(
+            what="answer to joined, p50",
+            target="at most Dial()'s and 30 ms",
+            figure=f"{ms(joined)} to {ms(natively)} ms",
+            met=joined <= natively + 0.03,
+        ),
+    ]
+
+
+def loaded(rounds: Sequence[Round], calls: int, per_s: float) -> Sheet:
     rows = []
     for way in WAYS:
         if mine := [one for one in rounds if one.way == way]:
@@ -112,10 +132,10 @@ def loaded(rounds: Sequence[Round], calls: int) -> Sheet:
             lost = sum(one.lost for one in mine)
             rows.append((way, *spread(rings), *spread(joins)[1:], str(lost)))
     return Sheet(
-        title=f"{PER_S:g} transfers a second, with {calls} calls up",
+        title=f"{per_s:g} transfers a second, with {calls} calls up",
         about=(
-            f"{calls} leads talk with bots' legs, and every one of them is transferred, {PER_S:g} a second for"
-            f" {calls / PER_S:g} s, to a phone of its own that answers after half a second; all calls stay up till the"
+            f"{calls} leads talk with bots' legs, and every one of them is transferred, {per_s:g} a second for"
+            f" {calls / per_s:g} s, to a phone of its own that answers after half a second; all calls stay up till the"
             " end. Asked and joined as above. With callcontrol each transfer runs to its end, handoff, outcome and"
             " texts, while the others begin. Rounds of the contenders take turns. Lost: lead and agent never came"
             f" together. The latest trigger was {ms(max(one.behind for one in rounds))} ms behind its time."
@@ -123,6 +143,12 @@ def loaded(rounds: Sequence[Round], calls: int) -> Sheet:
         headings=("way", "n", "asked to 180, p50", "p95", "answer to joined, p50", "p95", "lost"),
         rows=tuple(rows),
     )
+
+
+def lost_verdict(rounds: Sequence[Round]) -> Verdict:
+    lost = sum(one.lost for one in rounds if one.way == HTTP)
+    asked = sum(one.asked for one in rounds if one.way == HTTP)
+    return Verdict(what="transfers lost", target="0", figure=f"{lost} of {asked}", met=lost == 0)
 
 
 def load_verdicts(rounds: Sequence[Round]) -> list[Verdict]:
@@ -140,10 +166,7 @@ def load_verdicts(rounds: Sequence[Round]) -> list[Verdict]:
                 met=ratio <= 3,
             )
         )
-    lost = sum(one.lost for one in rounds if one.way == HTTP)
-    asked = sum(one.asked for one in rounds if one.way == HTTP)
-    verdicts.append(Verdict(what="transfers lost", target="0", figure=f"{lost} of {asked}", met=lost == 0))
-    return verdicts
+    return [*verdicts, lost_verdict(rounds)]
 
 
 def memory(samples: dict[int, int]) -> Sheet:

@@ -11,7 +11,6 @@ from tests.lab.bench.sightings import Sightings
 from tests.lab.bench.ways import Way
 from tests.lab.sip import received_calls
 
-PER_S = 20.0
 CALLS_PER_S = 80.0
 ANSWER_AFTER_S = 0.5
 REST_S = 1.0
@@ -35,7 +34,13 @@ class Round:
 
 
 async def run(
-    lab: Lab, seen: Sightings, way: Way, calls: int, *, at: dict[int, Callable[[], None]] | None = None
+    lab: Lab,
+    seen: Sightings,
+    way: Way,
+    calls: int,
+    *,
+    per_s: float,
+    at: dict[int, Callable[[], None]] | None = None,
 ) -> Round:
     """Put up `calls` calls, transfer every one of them; `at` so many asked for, do something."""
     await lab.bulk_phones_answer(ANSWER_AFTER_S)
@@ -53,7 +58,7 @@ async def run(
     async with asyncio.TaskGroup() as asking:
         began = time.monotonic()
         for n, lead in enumerate(leads, 1):
-            wait = began + n / PER_S - time.monotonic()
+            wait = began + n / per_s - time.monotonic()
             result.behind = max(result.behind, -wait)
             await asyncio.sleep(max(0.0, wait))
             asking.create_task(transfer(lead, n))

@@ -52,12 +52,12 @@ def over_http(name: str, client: Client, *, bot: str = "bench", lead_id: str = "
 
 
 def by_redirect(name: str, lab: Lab, context: str, letter: str) -> Way:
-    """AMI Redirect, which is how a program outside brings a lead to an application of the dialplan."""
+    """AMI's Redirect or uuid_transfer: how a program outside brings a lead to an application of the dialplan."""
 
     async def ask(lead: str, n: int) -> Asked:
         at = time.time()
         exten = f"{letter}{n:03d}"
-        await lab.pbx.ami.action("Redirect", Channel=lead, Context=context, Exten=exten, Priority="1")
+        await lab.switch.redirect(lead, context, exten)
         return Asked(at)
 
     return Way(name, ask)

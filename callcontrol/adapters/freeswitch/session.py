@@ -1,0 +1,172 @@
+"""Keeps one ESL session after another: log in, survey, report, until it is lost; then again."""
+
+import asyncio
+import json
+import random
+import re
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from callcontrol.adapters.freeswitch.frames import Event
+from callcontrol.adapters.freeswitch.ledger import EVENTS, Ledger, Row
+from callcontrol.adapters.freeswitch.lines import Lines, users
+from callcontrol.adapters.freeswitch.link import EslLink, LoginError, RefusedError
+from callcontrol.adapters.freeswitch.settings import FreeswitchSettings
+from callcontrol.core.events import Survey
+from callcontrol.core.model import ChannelId
+from callcontrol.ports import LinkDown, LinkUp, PortError, Report
+
+log = structlog.get_logger(__name__)
+
+LISTING_TIMEOUT_S = 15.0
+_DOMAIN = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
+
+
+class Supervisor:
+    """`run` it as a task. Events reach `on_event` in the order of the wire, from a survey on."""
+
+    def __init__(
+        self,
+        settings: FreeswitchSettings,
+        ledger: Ledger,
+        lines: Lines,
+        on_event: Callable[[Event], None],
+    ) -> None:
+        self.pbx_started = ""
+        self._settings = settings
+        self._ledger = ledger
+        self._lines = lines
+        self._on_event = on_event
+        self._link: EslLink | None = None  # only while events may flow
+        self._early: list[Event] = []
+
+    @property
+    def linked(self) -> bool:
+        return self._link is not None and not self._link.lost.done()
+
+    @property
+    def _standing(self) -> EslLink:
+        if self._link is None:
+            raise PortError("no link to the switch", retryable=True)
+        return self._link
+
+    async def api(self, *words: str) -> str:
+        """Raises PortError."""
+        return await self._standing.api(*words)
+
+    async def bgapi(self, job_id: str, *words: str) -> None:
+        await self._standing.bgapi(job_id, *words)
+
+    async def send_event(self, name: str, headers: Mapping[str, str], body: str = "") -> None:
+        await self._standing.send_event(name, headers, body)
+
+    async def show(self, what: str) -> list[Row]:
+        return await show(self._standing, what)
+
+    async def run(self, report: Callable[[Report], None]) -> None:
+        """For ever. A switch that comes back within seconds is found again within two."""
+        retry_s = self._settings.first_retry_s
+        while True:
+            try:
+                await self._one_session(report)
+                retry_s = wait_s = self._settings.first_retry_s
+            except LoginError as error:
+                wait_s = self._settings.login_retry_s
+                log.error("ESL login refused: compare user and secret with the switch's", said=error.args[0])
+            except RefusedError as error:
+                wait_s = self._settings.login_retry_s
+                log.error("a right is missing on the event socket: see `callcontrol check`", error=str(error))
+            except PortError as error:
+                wait_s = retry_s
+                log.warning("no link to the switch yet", error=str(error))
+            await asyncio.sleep(wait_s * random.uniform(0.75, 1.25))  # noqa: S311 - only jitter
+            retry_s = min(retry_s * 2, self._settings.last_retry_s)
+
+    async def _one_session(self, report: Callable[[Report], None]) -> None:
+        """Returns when a session that had been up is lost. Raises PortError where none came up."""
+        self._early = []
+        link = EslLink(self._settings, self._take)
+        try:
+            await link.open(EVENTS)
+            survey = await self._survey(link)
+            self._link = link
+            log.info("linked to the switch", pbx_started=survey.pbx_started)
+            report(LinkUp(survey=survey))
+            for event in self._early:
+                self._on_event(event)
+            self._early = []
+            why = await asyncio.shield(link.lost)
+            log.warning("link to the switch lost", why=why)
+            self._link = None
+            report(LinkDown(why=why))
+        finally:
+            self._link = None
+            await link.close()
+
+    async def _survey(self, link: EslLink) -> Survey:
+        self.pbx_started = await link.api("global_getvar", "core_uuid")
+        registrations = await show(link, "registrations")
+        rows = await _still_there(link, await show(link, "channels"))
+        there = {row.get("uuid") for row in rows}
+        for channel in self._ledger.tracked:
+            if channel not in there and (late := await _not_listed_yet(link, channel)) is not None:
+                rows.append(late)
+                there.add(channel)
+        pairs = [
+            pair
+            for pair in await show(link, "bridged_calls")
+            if {pair.get("uuid"), pair.get("b_uuid")} <= there
+        ]
+        self._lines.begin(registrations, rows, await list_users(link, self._lines.domain))
+        for event in self._early:
+            self._lines.take(event)
+        return self._ledger.survey(self.pbx_started, rows, pairs)
+
+    def _take(self, event: Event) -> None:
+        """Before the survey is in, an event waits: the survey may be older or younger."""
+        self._lines.take(event)
+        if self._link is not None:
+            self._on_event(event)
+        else:
+            self._early.append(event)
+
+
+async def list_users(link: EslLink, domain: str) -> dict[str, bool] | None:
+    """As `lines.users`; `domain` may be empty for the switch's own. None where it can't be told."""
+    try:
+        domain = domain or await link.api("global_getvar", "domain")
+        if not _DOMAIN.fullmatch(domain):
+            return None
+        where = ("xml_locate", "directory", "domain", "name", domain)
+        return users(await link.api(*where, timeout_s=LISTING_TIMEOUT_S))
+    except RefusedError as error:
+        log.warning("no telling which phones there are", said=error.said)
+        return None
+
+
+async def show(link: EslLink, what: str) -> list[Row]:
+    said = await link.api("show", what, "as", "json", timeout_s=LISTING_TIMEOUT_S)
+    try:
+        rows = json.loads(said).get("rows", [])
+    except (ValueError, AttributeError):
+        raise PortError(f"the switch does not list its {what}", retryable=True) from None
+    return [row for row in rows if isinstance(row, dict)]
+
+
+async def _still_there(link: EslLink, rows: list[Row]) -> list[Row]:
+    """The switch lists from a database that is a moment behind, and of what has gone before us no event tells."""
+    asked = [link.api("uuid_exists", row.get("uuid", ""), timeout_s=LISTING_TIMEOUT_S) for row in rows]
+    return [row for row, said in zip(rows, await asyncio.gather(*asked), strict=True) if said == "true"]
+
+
+async def _not_listed_yet(link: EslLink, channel: ChannelId) -> Row | None:
+    """What is about to be taken for gone is asked for: the same database may not know it yet."""
+    if await link.api("uuid_exists", channel) != "true":
+        return None
+    try:
+        names = {"context": "context", "dest": "destination_number", "answered": "answer_epoch"}
+        row = {key: await link.api("uuid_getvar", channel, name) for key, name in names.items()}
+    except RefusedError:
+        return None
+    return {**row, "uuid": channel, "callstate": "ACTIVE" if row["answered"].strip("0_undef") else "RINGING"}

@@ -1,0 +1,40 @@
+"""The tables speak Asterisk; here is what they say of a FreeSWITCH."""
+
+from dataclasses import replace
+
+from tests.lab.bench.report import Sheet, Verdict
+from tests.lab.switch import PbxKind
+
+FREESWITCH = {
+    "Dial()": "bridge",
+    "Queue()": "mod_callcenter",
+    "an AMI Redirect": "a uuid_transfer",
+    "the Redirect": "the transfer",
+    "are in one bridge, by the PBX's BridgeEnter": "talk, by when the PBX's event of it arrived",
+    "BridgeAdd into their bridge": "three_way",
+    "subroutine": "context",
+}
+
+
+def sheet_for(kind: PbxKind, sheet: Sheet) -> Sheet:
+    if kind == "asterisk":
+        return sheet
+    return replace(
+        sheet,
+        title=_translated(sheet.title),
+        about=_translated(sheet.about.replace("\n", " ")),
+        headings=tuple(map(_translated, sheet.headings)),
+        rows=tuple(tuple(map(_translated, row)) for row in sheet.rows),
+    )
+
+
+def verdict_for(kind: PbxKind, verdict: Verdict) -> Verdict:
+    if kind == "asterisk":
+        return verdict
+    return replace(verdict, what=_translated(verdict.what), target=_translated(verdict.target))
+
+
+def _translated(text: str) -> str:
+    for word, other in FREESWITCH.items():
+        text = text.replace(word, other)
+    return text

@@ -1,0 +1,1 @@
+"""FreeSWITCH as the PBX under test."""
