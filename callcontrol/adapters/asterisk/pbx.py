@@ -197,12 +197,14 @@ class AsteriskPbx:
     async def _let_go(self, call: CallTrack, lead: str) -> None:
         """A lead that our dialplan still holds has nobody left to wait for."""
         await self._channels.order(lead, "Setvar", {"Variable": "CALLCONTROL_TRANSFER", "Value": ""})
-        if call.joined and _held(await self._channels.status(lead)):
+        if call.was_joined and _held(await self._channels.status(lead)):
             # Its agent's leg has ended; it may not have noticed yet, and will look at this then.
             await self._channels.order(lead, "Setvar", {"Variable": "CALLCONTROL_CONNECTED", "Value": "1"})
         row = await self._channels.status(lead)
         if _held(row) and not row.get("BridgeID"):
-            await self._channels.redirect(lead, "callcontrol-lead", "connected" if call.joined else "missed")
+            await self._channels.redirect(
+                lead, "callcontrol-lead", "connected" if call.was_joined else "missed"
+            )
 
     # --- legs
 
