@@ -2,7 +2,7 @@
 
 The rooms, and who imports whom (held by import-linter):
 
-    cli -> app -> api, adapters, outbox, switchboard, config -> conductor -> ports -> core
+    cli -> app -> api, adapters, outbox, callbacks, retention, switchboard, config -> report, conductor -> ports -> core
 
 The route of one call:
 
@@ -14,4 +14,5 @@ The route of one call:
       -> ports.Pbx                               ring, hang up, brief, join, release the bot
       -> core.followup                           texts, task, cadence cancel: one SQL transaction
       -> outbox                                  sends the texts
+      -> callbacks                               sees the call back: closes the task, or the owner is told
 """

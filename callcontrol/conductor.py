@@ -16,6 +16,7 @@ import structlog
 
 from callcontrol.core import cleaning
 from callcontrol.core import events as e
+from callcontrol.core.followup import Word
 from callcontrol.core.model import Call, ChannelId, LegRecord, TransferId
 from callcontrol.core.transfer import State, Transfer
 from callcontrol.narration import Narration
@@ -25,6 +26,7 @@ from callcontrol.ports import (
     ChannelUnknownError,
     Clock,
     Entry,
+    Observer,
     Pbx,
     PortError,
     RingOrder,
@@ -33,7 +35,7 @@ from callcontrol.ports import (
     Timer,
     TransferRow,
 )
-from callcontrol.turn import FirstTurn, decide, transition
+from callcontrol.turn import FirstTurn, decide, observe, transition
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +51,9 @@ class Ports:
     store: Store
     speech: Speech | None
     clock: Clock
+    word: Word
     on_outcome: Callable[[], None]
+    observer: Observer
 
 
 def replayed(entries: Sequence[Entry], narration: Narration | None = None) -> Transfer:
@@ -71,10 +75,11 @@ class Conductor:
         self.id = transfer_id
         self.call = call
         self.narration = Narration()
+        self.over = asyncio.Event()  # nobody conducts it any more
         self._machine = Transfer()
         self._ports = ports
         self._watch_leg = watch_leg
-        self._inbox: asyncio.Queue[e.Event] = asyncio.Queue()
+        self._inbox: asyncio.Queue[tuple[e.Event, float]] = asyncio.Queue()  # with the loop's time
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: Timer | None = None
         self._seq = 0
@@ -88,11 +93,16 @@ class Conductor:
     # --- the outside
 
     def post(self, event: e.Event) -> None:
-        self._inbox.put_nowait(event)
+        self._inbox.put_nowait((event, asyncio.get_running_loop().time()))
 
     @property
     def state(self) -> State:
         return self._machine.state
+
+    @property
+    def ending(self) -> bool:
+        """The lead is with nobody of ours; what is left ends by itself, in a moment."""
+        return self._machine.state in (State.RETURNED, State.ENDED)
 
     @property
     def busy(self) -> bool:
@@ -107,6 +117,7 @@ class Conductor:
         self._seq, self._last_at = first.entries[-1].seq, first.now
         self._machine = first.machine
         self._records = {leg.id: leg.record for leg in self._machine.legs.values()}
+        observe(self._ports.observer, first.written, {})
         self._obey(first.commands, first.now)
         self._tell_others(first.commands, first.warnings)
         self._spawn(self._check_lead())
@@ -147,18 +158,18 @@ class Conductor:
 
     # --- a turn
 
-    async def _events(self) -> list[e.Event]:
+    async def _events(self) -> list[tuple[e.Event, float]]:
         events = [await self._inbox.get()]
         while not self._inbox.empty():
             events.append(self._inbox.get_nowait())
         return events
 
-    async def _turn(self, events: Sequence[e.Event]) -> None:
+    async def _turn(self, events: Sequence[tuple[e.Event, float]]) -> None:
         entries: list[Entry] = []
         commands: list[e.Command] = []
         moves: list[tuple[e.Event, State, State]] = []
         now = self._now()
-        for event in events:
+        for event, _ in events:
             if isinstance(event, e.TimePassed) and not self._due(now):
                 continue
             before = self._machine.state
@@ -171,6 +182,9 @@ class Conductor:
         warnings = await self._record(entries, commands, now)
         self._obey(commands, now)
         await asyncio.sleep(0)  # the orders leave before anything is said about them
+        over = asyncio.get_running_loop().time()
+        for event, reported in events:
+            self._ports.observer.decided(type(event).__name__, over - reported)
         self._tell_others(commands, warnings)
         self._log_moves(moves)
 
@@ -188,7 +202,9 @@ class Conductor:
         """Journal the turn. The commands wait until it is on disk, however long that takes."""
         self._last_at = now
         legs = {leg.id: leg.record for leg in self._machine.legs.values()}
-        written, warnings = transition(self._row, self._machine, entries, commands, self._records)
+        written, warnings = transition(
+            self._row, self._machine, entries, commands, self._records, word=self._ports.word
+        )
         tries = 0
         while True:
             try:
@@ -200,6 +216,7 @@ class Conductor:
                 await asyncio.sleep(STORE_RETRY_S[min(tries, len(STORE_RETRY_S) - 1)])
                 tries += 1
             else:
+                observe(self._ports.observer, written, self._records)
                 self._records = legs
                 return warnings
 
@@ -207,7 +224,7 @@ class Conductor:
         if any(isinstance(command, e.Finish) for command in commands):
             self._ports.on_outcome()
         for warning in warnings:
-            self._log.warning("a text could not be written", why=warning)
+            self._log.warning("a text could not be written as wished", why=warning)
 
     def _log_moves(self, moves: Sequence[tuple[e.Event, State, State]]) -> None:
         for event, before, after in moves:

@@ -52,7 +52,11 @@ class Console:
 
     async def _show_changes(self) -> None:
         now = self._ports.clock.now()
-        for number, candidate in enumerate(await self._ports.store.candidates(now)):
+        candidates = await self._ports.store.candidates(now)
+        for agent_id in self._shown.keys() - {candidate.agent.id for candidate in candidates}:
+            await self._ports.pbx.show(agent_id, AgentState.UNKNOWN)
+            del self._shown[agent_id]
+        for number, candidate in enumerate(candidates):
             state = state_of(candidate, now)
             if self._shown.get(candidate.agent.id) is not state:
                 await self._ports.pbx.show(candidate.agent.id, state)

@@ -6,8 +6,8 @@ from datetime import datetime
 from callcontrol.core import routing
 from callcontrol.core.availability import Lines
 from callcontrol.core.events import AttemptResolved, ResolveNextAttempt
-from callcontrol.core.model import Bot, BotId, Lead, LeadId, SoFar
-from callcontrol.ports import FactsOf, NewLead, Store
+from callcontrol.core.model import AgentId, Bot, BotId, Lead, LeadId, SoFar
+from callcontrol.ports import FactsOf, NewLead, Store, UnknownError
 from callcontrol.turn import decide
 
 
@@ -22,14 +22,32 @@ class Explanation:
 
 
 async def explain(
-    store: Store, lines: Lines, bot_id: BotId, lead: LeadId | NewLead, at: datetime
+    store: Store,
+    lines: Lines,
+    bot_id: BotId,
+    lead: LeadId | NewLead,
+    at: datetime,
+    *,
+    about: AgentId | None = None,
 ) -> Explanation:
-    """Raises UnknownError for a bot or lead that is not there, PortError where the database is away."""
+    """`about`: only this agent is told of, where an attempt considers them at all; of a large group too.
+
+    Raises UnknownError for a bot, lead or agent that is not there, PortError where the database is away.
+    """
+    if about is not None and all(agent.id != about for agent in await store.agents()):
+        raise UnknownError("agent", about)
 
     def look(bot: Bot, lead: Lead, facts_of: FactsOf) -> Explanation:
-        return Explanation(bot=bot, lead=lead, at=at, attempts=_attempts(bot, facts_of, lines, at))
+        attempts = _attempts(bot, facts_of, lines, at)
+        if about is not None:
+            attempts = tuple(_about(attempt, about) for attempt in attempts)
+        return Explanation(bot=bot, lead=lead, at=at, attempts=attempts)
 
-    return await store.consult(bot_id, lead, look, at)
+    return await store.consult(bot_id, lead, look, at, in_full=about is not None)
+
+
+def _about(attempt: AttemptResolved, agent_id: AgentId) -> AttemptResolved:
+    return replace(attempt, considered=tuple(one for one in attempt.considered if one.agent_id == agent_id))
 
 
 def _attempts(bot: Bot, facts_of: FactsOf, lines: Lines, at: datetime) -> tuple[AttemptResolved, ...]:

@@ -14,6 +14,8 @@ from callcontrol.conductor import Conductor, Ports, replayed
 from callcontrol.console import Console
 from callcontrol.core import cleaning
 from callcontrol.core import events as e
+from callcontrol.core.callback import CallAnswered, CallBegan, CallEnded, CallReport
+from callcontrol.core.followup import Word
 from callcontrol.core.model import AgentId, BotId, Call, ChannelId, LeadId, TransferId
 from callcontrol.core.transfer import UNDECIDED, State
 from callcontrol.narration import Narration, Told
@@ -27,6 +29,7 @@ from callcontrol.ports import (
     LinkDown,
     LinkUp,
     NewLead,
+    Observer,
     Pbx,
     PortError,
     Report,
@@ -36,8 +39,10 @@ from callcontrol.ports import (
     TransferAsked,
     TransferRow,
     UnknownError,
+    Unobserved,
 )
 from callcontrol.turn import FirstTurn
+from callcontrol.wording import Wording
 
 log = structlog.get_logger(__name__)
 
@@ -58,10 +63,26 @@ class Switchboard:
         store: Store,
         speech: Speech | None,
         clock: Clock,
+        word: Word | None = None,
         on_outcome: Callable[[], None] = lambda: None,
+        on_call: Callable[[CallReport | LinkUp], None] = lambda _: None,
+        observer: Observer | None = None,
     ) -> None:
-        """`on_outcome` is called when an outcome, and so perhaps a text, has been stored."""
-        self._ports = Ports(pbx=pbx, store=store, speech=speech, clock=clock, on_outcome=on_outcome)
+        """`word` gives texts their words; the usual ones where there is none.
+
+        `on_outcome` is called when an outcome, and so perhaps a text, has been stored; `on_call` with
+        what the switch reports of others' calls, and when it can be asked again.
+        """
+        self._ports = Ports(
+            pbx=pbx,
+            store=store,
+            speech=speech,
+            clock=clock,
+            word=word or Wording(),
+            on_outcome=on_outcome,
+            observer=observer or Unobserved(),
+        )
+        self._on_call = on_call
         self._console = Console(self._ports)
         self._conductors: dict[TransferId, Conductor] = {}
         self._by_channel: dict[ChannelId, Conductor] = {}
@@ -138,6 +159,7 @@ class Switchboard:
             del self._opening[request.key]
 
     async def _open(self, request: Request) -> TransferRow:
+        asked = asyncio.get_running_loop().time()
         try:
             call = await self._free_call(request.channel)
         except (PortError, ChannelBusyError):
@@ -145,7 +167,7 @@ class Switchboard:
             if not isinstance(found, TransferRow):
                 raise
         else:
-            found = await self._begin(request, call)
+            found = await self._begin(request, call, asked)
         await self._adopt(found)
         return found
 
@@ -153,16 +175,18 @@ class Switchboard:
         if not self.ready:
             raise PortError("no link to the switch yet", retryable=True)
         call = await self._ports.pbx.locate(channel)
-        if (busy := self._by_channel.get(call.lead)) is not None:
-            raise ChannelBusyError(busy.id)
+        while (busy := self._by_channel.get(call.lead)) is not None:
+            if not busy.ending:
+                raise ChannelBusyError(busy.id)
+            await busy.over.wait()  # the bot has heard of its end, and may ask again at once
         return call
 
-    async def _begin(self, request: Request, call: Call) -> TransferRow:
+    async def _begin(self, request: Request, call: Call, asked: float) -> TransferRow:
         """The new transfer, or the one that the key belongs to already."""
         transfer_id = TransferId(str(uuid.uuid4()))
         conductor = self._new_conductor(transfer_id, call)
         self._ports.pbx.watch(transfer_id, call)
-        first = FirstTurn(call, self._ports.clock.now(), self._ports.pbx.line)
+        first = FirstTurn(call, self._ports.clock.now(), self._ports.pbx.line, self._ports.word)
         try:
             row = await self._ports.store.open(transfer_id, request, call, first.now, first)
         except BaseException as error:
@@ -176,6 +200,8 @@ class Switchboard:
         conductor.begin(row, first)
         self._start(conductor)
         await asyncio.sleep(0)  # the phones' orders leave before the answer is written
+        taken = asyncio.get_running_loop().time() - asked
+        self._ports.observer.decided(e.TransferRequested.__name__, taken)
         log.info("transfer started", transfer=transfer_id, bot=row.bot.id, bot_leg=call.bot is not None)
         return row
 
@@ -252,6 +278,7 @@ class Switchboard:
                 self._linked = True
                 self._console.show_all()
                 self._restored(survey)
+                self._on_call(report)
             case LinkDown():
                 self._linked = False
                 for conductor in self._conductors.values():
@@ -262,6 +289,8 @@ class Switchboard:
                 self._post(channel, e.HandoffFinished())
             case AgentAsked():
                 self._spawn(self._console.asked(report))
+            case CallBegan() | CallAnswered() | CallEnded():
+                self._on_call(report)
             case _:
                 self._post(report.channel, report)
 
@@ -340,6 +369,7 @@ class Switchboard:
             self._drop(conductor)
 
     def _drop(self, conductor: Conductor) -> None:
+        conductor.over.set()
         self._ports.pbx.forget(conductor.id)
         self._conductors.pop(conductor.id, None)
         for channel in [key for key, owner in self._by_channel.items() if owner is conductor]:

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from callcontrol.core import events as e
-from callcontrol.core import routing, standing
+from callcontrol.core import hooks, routing, standing
 from callcontrol.core.availability import Lines
-from callcontrol.core.followup import follow_up
+from callcontrol.core.followup import Word, follow_up
 from callcontrol.core.model import Bot, Call, ChannelId, LegRecord, SoFar
 from callcontrol.core.transfer import Transfer
-from callcontrol.ports import Entry, FactsOf, TransferRow, Transition
+from callcontrol.ports import Entry, FactsOf, Observer, TransferRow, Transition
 
 
 def settings_of(bot: Bot) -> e.Settings:
@@ -48,15 +48,23 @@ def transition(
     entries: Sequence[Entry],
     commands: Sequence[e.Command],
     known: Mapping[ChannelId, LegRecord],
+    *,
+    word: Word,
 ) -> tuple[Transition, tuple[str, ...]]:
     """What a turn writes, `known` being the legs as last written; and why a text could not be made."""
     finish = next((command for command in commands if isinstance(command, e.Finish)), None)
     warnings: tuple[str, ...] = ()
     what_follows = None
     if finish is not None:
-        now = entries[-1].at
-        what_follows = follow_up(finish.outcome, lead=row.lead, bot=row.bot, assigned=row.assigned, now=now)
-        warnings = tuple(what_follows.warnings)
+        what_follows = follow_up(
+            finish.outcome,
+            transfer_id=row.id,
+            lead=row.lead,
+            bot=row.bot,
+            assigned=row.assigned,
+            word=word,
+        )
+        warnings = what_follows.warnings
     records = [leg.record for leg in machine.legs.values()]
     written = Transition(
         transfer_id=row.id,
@@ -65,9 +73,31 @@ def transition(
         standings=standing.changes(known.values(), records, entries[-1].at),
         outcome=finish.outcome if finish else None,
         follow_up=what_follows,
+        hooks=hooks.of_turn(
+            row.id,
+            row.bot,
+            row.lead,
+            commands=commands,
+            legs=records,
+            at=entries[-1].at,
+            outcome_too=what_follows is not None and what_follows.webhook,
+        ),
         closed=machine.closed,
     )
     return written, warnings
+
+
+def observe(observer: Observer, written: Transition, known: Mapping[ChannelId, LegRecord]) -> None:
+    """Tell what a turn that is on disk has changed, `known` being the legs before it."""
+    begun = {record.attempt: record.step for record in written.legs}
+    for attempt in begun.keys() - {record.attempt for record in known.values()}:
+        observer.attempted(begun[attempt])
+    for record in written.legs:
+        before = known.get(record.leg.id)
+        if record.fate is not None and record.ended_at and (before is None or before.ended_at is None):
+            observer.leg_ended(record.fate)
+    if written.outcome is not None:
+        observer.finished(written.outcome)
 
 
 class FirstTurn:
@@ -78,14 +108,16 @@ class FirstTurn:
     the conductor then takes the last decision over.
     """
 
-    def __init__(self, call: Call, now: datetime, lines: Lines) -> None:
+    def __init__(self, call: Call, now: datetime, lines: Lines, word: Word) -> None:
         self.call = call
         self.lines = lines
         self.now = now
+        self._word = word
         self.machine = Transfer()
         self.commands: list[e.Command] = []
         self.entries: list[Entry] = []
         self.warnings: tuple[str, ...] = ()
+        self.written: Transition
 
     def __call__(self, row: TransferRow, facts_of: FactsOf) -> Transition:
         self.machine, self.commands, self.entries = Transfer(), [], []
@@ -100,8 +132,10 @@ class FirstTurn:
                     events.append(decide(command, row.bot, facts_of, so_far, now=self.now, lines=self.lines))
                 else:
                     self.commands.append(command)
-        written, self.warnings = transition(row, self.machine, self.entries, self.commands, {})
-        return written
+        self.written, self.warnings = transition(
+            row, self.machine, self.entries, self.commands, {}, word=self._word
+        )
+        return self.written
 
 
 def _new_channel_id() -> ChannelId:

@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict
 
 from callcontrol.core.model import Connected, LegRecord, Missed, Outcome
-from callcontrol.ports import Task, TransferRow
+from callcontrol.ports import TransferRow
 
 
 class Answer(BaseModel):
@@ -137,36 +137,6 @@ class TransferWithLegs(TransferAnswer):
 
 class TransferList(Answer):
     transfers: tuple[TransferAnswer, ...]
-
-
-class TaskAnswer(Answer):
-    id: int
-    transfer: str
-    lead: str
-    title: str
-    reason: str
-    owner: str | None
-    created_at: datetime
-    due_at: datetime
-    state: str
-
-    @classmethod
-    def of(cls, task: Task) -> Self:
-        return cls(
-            id=task.id,
-            transfer=task.transfer_id,
-            lead=task.lead_id,
-            title=task.title,
-            reason=task.reason,
-            owner=task.owner_agent_id,
-            created_at=task.created_at,
-            due_at=task.due_at,
-            state=task.state,
-        )
-
-
-class TaskList(Answer):
-    tasks: tuple[TaskAnswer, ...]
 
 
 class Done(Answer):

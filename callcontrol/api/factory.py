@@ -7,13 +7,19 @@ from fastapi.responses import HTMLResponse
 from fastapi.security import HTTPBearer
 
 import callcontrol.api.agents
+import callcontrol.api.analytics
+import callcontrol.api.cadence
 import callcontrol.api.health
+import callcontrol.api.outbox
 import callcontrol.api.routing
+import callcontrol.api.scrape
+import callcontrol.api.tasks
 import callcontrol.api.transfers
 from callcontrol.api import problems
 from callcontrol.api.answers import ProblemAnswer
 from callcontrol.api.gate import Gate, Token
 from callcontrol.api.manual import page
+from callcontrol.api.metrics import Counted
 from callcontrol.api.service import Service
 
 _BEARER = HTTPBearer(auto_error=False, description="A token from the configuration.")
@@ -22,8 +28,9 @@ _REFUSALS: dict[int | str, dict[str, object]] = {
     for code, text in {
         401: "No token, or a wrong one.",
         403: "The token may only read.",
-        404: "Unknown transfer, lead, bot, agent or channel: the reason names which.",
-        409: "The channel is in a transfer already, the key was used for another request, or it is too late.",
+        404: "Unknown transfer, lead, bot, agent, task or channel: the reason names which.",
+        409: "The channel is in a transfer already, the key was used for another request, the task is another's"
+        " or done, or it is too late.",
         413: "The body is over 64 KB.",
         422: "Not understood: the reason names the field.",
         502: "The switch refused.",
@@ -33,7 +40,9 @@ _REFUSALS: dict[int | str, dict[str, object]] = {
 
 
 def create_api(service: Service, tokens: Sequence[Token]) -> FastAPI:
-    """The ASGI application. Nothing below /v1 is answered without one of the tokens."""
+    """The ASGI application. Nothing below /v1 is answered without one of the tokens,
+    but for delivery reports, which have secrets of their own.
+    """
     app = FastAPI(
         title="callcontrol",
         description="Warm transfers from a voice bot to a human agent on the same call.",
@@ -42,9 +51,19 @@ def create_api(service: Service, tokens: Sequence[Token]) -> FastAPI:
     )
     app.state.service = service
     guarded = [Security(_BEARER)]
-    for module in (callcontrol.api.transfers, callcontrol.api.routing, callcontrol.api.agents):
+    for module in (
+        callcontrol.api.transfers,
+        callcontrol.api.routing,
+        callcontrol.api.agents,
+        callcontrol.api.analytics,
+        callcontrol.api.tasks,
+        callcontrol.api.cadence,
+        callcontrol.api.outbox,
+    ):
         app.include_router(module.router, dependencies=guarded, responses=_REFUSALS)
+    app.include_router(callcontrol.api.outbox.reports, responses=_REFUSALS)
     app.include_router(callcontrol.api.health.router)
+    app.include_router(callcontrol.api.scrape.router, dependencies=guarded)
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
@@ -52,4 +71,5 @@ def create_api(service: Service, tokens: Sequence[Token]) -> FastAPI:
 
     problems.install(app)
     app.add_middleware(Gate, tokens=tokens)
+    app.add_middleware(Counted, metrics=service.metrics)
     return app

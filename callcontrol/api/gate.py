@@ -1,4 +1,4 @@
-"""The gate before every route below /v1: who asks, whether they may, and how much they say.
+"""The gate before every route below /v1, and before /metrics: who asks, whether they may, and how much they say.
 
 It stands before FastAPI, which would read a body, and complain about it, before it looks at a token.
 """
@@ -20,6 +20,7 @@ MAX_BODY = 64 * 1024
 BODY_WITHIN_S = 10.0
 MAX_DRAINED = 1024 * 1024
 DRAIN_WITHIN_S = 2.0
+REPORTS = "/v1/delivery-reports/"  # providers have a secret of their gateway's instead of a token
 _READING = ("GET", "HEAD", "OPTIONS")
 
 
@@ -51,7 +52,7 @@ class Gate:
         if scope["type"] != "http" or not _guarded(scope["path"]):
             await self._app(scope, receive, send)
             return
-        refusal = self._refusal(scope)
+        refusal = None if scope["path"].startswith(REPORTS) else self._refusal(scope)
         if refusal is None:
             body = await _body(Headers(scope=scope), receive)
             if isinstance(body, bytes):
@@ -86,7 +87,7 @@ class Gate:
 
 
 def _guarded(path: str) -> bool:
-    return path == "/v1" or path.startswith("/v1/")
+    return path in ("/v1", "/metrics") or path.startswith("/v1/")
 
 
 async def _body(headers: Headers, receive: Receive) -> bytes | tuple[HTTPStatus, str]:

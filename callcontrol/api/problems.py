@@ -12,9 +12,11 @@ from starlette.exceptions import HTTPException
 from callcontrol.ports import (
     ChannelBusyError,
     ChannelUnknownError,
+    ClaimLostError,
     ElsewhereError,
     KeyReusedError,
     PortError,
+    TaskRefusedError,
     UnknownError,
 )
 
@@ -42,7 +44,9 @@ def install(app: FastAPI) -> None:
         Refused,
         UnknownError,
         ChannelBusyError,
+        ClaimLostError,
         KeyReusedError,
+        TaskRefusedError,
         PortError,
         RequestValidationError,
         HTTPException,
@@ -61,10 +65,12 @@ async def _answer(_: Request, error: Exception) -> JSONResponse:
             return problem(HTTPStatus.NOT_FOUND, str(error), unknown="channel")
         case ChannelBusyError(transfer_id=transfer_id):
             return problem(HTTPStatus.CONFLICT, str(error), transfer=transfer_id)
+        case ClaimLostError():
+            return problem(HTTPStatus.CONFLICT, str(error), lost="claim")
         case KeyReusedError():
             detail = str(error) or "the idempotency key was used for another request"
             return problem(HTTPStatus.CONFLICT, detail)
-        case ElsewhereError():
+        case TaskRefusedError() | ElsewhereError():
             return problem(HTTPStatus.CONFLICT, str(error))
         case PortError(retryable=True):
             headers = {"Retry-After": str(RETRY_AFTER_S)}

@@ -57,10 +57,13 @@ async def explain_routing(
     bot: BotOf,
     lead: LeadOf,
     at: Annotated[AwareDatetime | None, Query(description="As of then; the lines stay those of now.")] = None,
+    about: Annotated[
+        Identifier | None, Query(description="Only this agent is told of; of a group over 50 too.")
+    ] = None,
 ) -> ExplanationAnswer:
     """What a transfer would do: each attempt, the rules, and every agent considered with every term."""
-    when = at.astimezone(UTC) if at else service.now()
-    found = await explain(service.store, service.lines, BotId(bot), lead, when)
+    when, agent_id = at.astimezone(UTC) if at else service.now(), AgentId(about) if about else None
+    found = await explain(service.store, service.lines, BotId(bot), lead, when, about=agent_id)
     return ExplanationAnswer.of(found, live=service.linked())
 
 

@@ -1,7 +1,7 @@
 """What the API needs of the rest."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Protocol
@@ -9,6 +9,7 @@ from typing import Annotated, Protocol
 from fastapi import Depends
 from fastapi import Request as HttpRequest
 
+from callcontrol.api.metrics import Metrics
 from callcontrol.core.availability import Lines
 from callcontrol.core.model import TransferId
 from callcontrol.narration import Told
@@ -20,6 +21,9 @@ class Transfers(Protocol):
 
     @property
     def ready(self) -> bool: ...
+
+    @property
+    def live(self) -> int: ...
 
     async def request(self, request: Request) -> TransferRow:
         """Raises UnknownError, ChannelUnknownError, ChannelBusyError, KeyReusedError, PortError."""
@@ -39,8 +43,12 @@ class Service:
     linked: Callable[[], bool]  # to the switch
     lines: Lines  # as the switch sees each phone now
     now: Callable[[], datetime]  # aware UTC
+    wake_outbox: Callable[[], None] = lambda: None
+    reporters: Mapping[str, object] = field(default_factory=dict)  # gateways, by name
+    report_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  # of those that report
     closing: asyncio.Event = field(default_factory=asyncio.Event)  # ends the event streams
     keep_alive_s: float = 15.0
+    metrics: Metrics = field(default_factory=Metrics)
 
 
 def service_of(request: HttpRequest) -> Service:

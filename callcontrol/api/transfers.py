@@ -11,8 +11,6 @@ from callcontrol.api import stream
 from callcontrol.api.answers import (
     Done,
     LegAnswer,
-    TaskAnswer,
-    TaskList,
     TransferAnswer,
     TransferList,
     TransferWithLegs,
@@ -111,12 +109,6 @@ async def finish_handoff(transfer_id: str, service: Served) -> Done:
     if not await service.transfers.handoff_finished(_known_shape(transfer_id)):
         raise Refused(HTTPStatus.CONFLICT, "no handoff is going on in this transfer")
     return Done(transfer=transfer_id)
-
-
-@router.get("/tasks", tags=["tasks"])
-async def list_tasks(service: Served, limit: Limit = 50) -> TaskList:
-    """The newest follow-up tasks."""
-    return TaskList(tasks=tuple(TaskAnswer.of(task) for task in await service.store.tasks(limit)))
 
 
 def _known_shape(transfer_id: str) -> TransferId:

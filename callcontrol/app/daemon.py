@@ -1,4 +1,4 @@
-"""The daemon: switchboard, outbox, API and watchdog in one process, until it is told to stop."""
+"""The daemon: switchboard, outbox, call backs, API and watchdog in one process, until it is told to stop."""
 
 import asyncio
 import contextlib
@@ -10,16 +10,20 @@ from collections.abc import Callable, Iterator
 import structlog
 
 from callcontrol.adapters.simulated import SimulatedPbx
-from callcontrol.api import Service, Token, create_api
+from callcontrol.api import Metrics, Service, Token, create_api
+from callcontrol.app import compose
 from callcontrol.app.clock import SystemClock
 from callcontrol.app.compose import Adapters, adapters
+from callcontrol.app.gateways import report_secrets
 from callcontrol.app.health import Pulse
 from callcontrol.app.own_agents import take_agents_over
 from callcontrol.app.systemd import Notifier
 from callcontrol.app.web import WebServer, listen
+from callcontrol.callbacks import CallBacks
 from callcontrol.config import Access, Config
 from callcontrol.outbox import Outbox
 from callcontrol.ports import PortError
+from callcontrol.retention import Retention
 from callcontrol.switchboard import Switchboard
 
 log = structlog.get_logger(__name__)
@@ -49,7 +53,7 @@ async def serve(config: Config, *, on_listening: Callable[[str, int], None] = la
             on_listening(*listening.getsockname()[:2])
             await _run(config, parts, listening)
         finally:
-            await parts.store.close()
+            await parts.close()
 
 
 def _listen(config: Config) -> socket.socket:
@@ -71,9 +75,32 @@ async def _ensure_schema(parts: Adapters) -> None:
 
 
 async def _run(config: Config, parts: Adapters, listening: socket.socket) -> None:
-    outbox = Outbox(store=parts.store, gateway=parts.gateway, clock=parts.clock)
+    outbox = Outbox(store=parts.store, lanes=parts.lanes, routes=parts.routes, clock=parts.clock)
+    call_backs = CallBacks(
+        pbx=parts.pbx,
+        store=parts.store,
+        clock=parts.clock,
+        rules=compose.task_rules(config),
+        plan=compose.number_plan(config),
+        zone=config.tasks.zone,
+        word=config.texts.wording(),
+        on_text=outbox.wake,
+    )
+
+    def wake() -> None:
+        outbox.wake()
+        call_backs.wake()
+
+    metrics = Metrics()
     switchboard = Switchboard(
-        pbx=parts.pbx, store=parts.store, speech=parts.speech, clock=parts.clock, on_outcome=outbox.wake
+        pbx=parts.pbx,
+        store=parts.store,
+        speech=parts.speech,
+        clock=parts.clock,
+        word=config.texts.wording(),
+        on_outcome=wake,
+        on_call=call_backs.report,
+        observer=metrics,
     )
     service = Service(
         transfers=switchboard,
@@ -81,8 +108,14 @@ async def _run(config: Config, parts: Adapters, listening: socket.socket) -> Non
         linked=lambda: parts.pbx.linked,
         lines=parts.pbx.line,
         now=parts.clock.now,
+        metrics=metrics,
+        wake_outbox=outbox.wake,
+        reporters={lane.name: lane.gateway for lane in parts.lanes},
+        report_secrets=report_secrets(config.sms),
     )
     web = WebServer(create_api(service, tokens(config)), listening)
+    days = config.retention.days
+    retention = days and Retention(store=parts.store, speech=parts.speech, clock=parts.clock, days=days)
     pulse = Pulse(parts.store, lambda: parts.pbx.linked)
     notifier = Notifier()
     _offer_simulated_call(parts)
@@ -93,10 +126,12 @@ async def _run(config: Config, parts: Adapters, listening: socket.socket) -> Non
             for_life = [
                 group.create_task(switchboard.run()),
                 group.create_task(outbox.run()),
+                group.create_task(call_backs.run()),
                 group.create_task(pulse.run()),
                 *_taking_agents_over(config, parts, group),
                 group.create_task(_tell_when_ready(switchboard, notifier)),
                 group.create_task(notifier.feed(pulse.healthy)),
+                *([group.create_task(retention.run())] if retention else []),
                 group.create_task(_keep_time(parts.clock, switchboard)),
             ]
             serving = group.create_task(web.run_until(stop))

@@ -8,15 +8,21 @@ import typer
 
 from callcontrol.cli import (
     agents,
+    cadence,
     check,
     daemon,
     database,
     directory,
     explain,
+    forget,
     initialise,
+    outbox,
     pools,
+    report,
     rules,
     schedules,
+    tasks,
+    texts,
     transfers,
 )
 from callcontrol.cli.common import CONFIG_ENV, EXIT_CODES, Commands
@@ -53,12 +59,17 @@ for command in (
     transfers.transfer,
     transfers.transfers,
     transfers.show,
-    transfers.tasks,
+    report.report,
+    forget.forget,
 ):
     app.command()(command)
 app.add_typer(database.app, name="db")
+app.add_typer(outbox.app, name="outbox")
 app.add_typer(rules.app, name="rules")
 app.add_typer(schedules.app, name="schedule")
+app.add_typer(tasks.app, name="tasks")
+app.add_typer(cadence.app, name="cadence")
+app.add_typer(texts.app, name="texts")
 
 
 def main() -> None:

@@ -14,10 +14,15 @@ from callcontrol.cli import output
 from callcontrol.cli.common import ConfigOption, Exit, JsonOption, become_owner, load_config
 from callcontrol.config import Config
 from callcontrol.core.model import Agent, Bot
-from callcontrol.ports import Finding, Pbx, PortError
+from callcontrol.ports import Finding, MessageState, Pbx, PortError, Which
+from callcontrol.wording import troubles
 
 LINK_WITHIN_S = 6.0
 CHECK_WITHIN_S = 30.0
+MOST_PARKED = 1000
+_MOST_TROUBLES = 5
+
+_PARKED = Which(states=(MessageState.PARKED,))
 
 
 def check(config: ConfigOption, json: JsonOption = False) -> None:
@@ -69,14 +74,24 @@ async def _outside(config: Config) -> list[Finding]:
         agents: list[Agent] = []
         if all(found.ok for found in findings):
             agents = list(await parts.store.agents())
-            findings += _directory(list(await parts.store.bots()))
+            bots = list(await parts.store.bots())
+            findings += [*_directory(bots), *_texts(config, bots), *_webhooks(config)]
+            findings.append(_outbox(len(await parts.store.messages(_PARKED, MOST_PARKED))))
         async with _linked(parts.pbx):
             findings += await _pbx(parts.pbx, agents)
     except PortError as error:
         findings.append(Finding(subject="database", ok=False, detail=str(error), remedy="see above"))
     finally:
-        await parts.store.close()
+        await parts.close()
     return findings
+
+
+def _outbox(parked: int) -> Finding:
+    if not parked:
+        return Finding(subject="outbox", ok=True, detail="nothing is parked")
+    count = f"{parked} or more" if parked == MOST_PARKED else str(parked)
+    remedy = "see callcontrol outbox list --state parked, then retry or discard them"
+    return Finding(subject="outbox", ok=False, detail=f"parked for a person: {count}", remedy=remedy)
 
 
 def _directory(bots: list[Bot]) -> Iterable[Finding]:
@@ -84,12 +99,11 @@ def _directory(bots: list[Bot]) -> Iterable[Finding]:
         remedy = "run callcontrol apply config/directory.yaml"
         yield Finding(subject="directory", ok=False, detail="no bots yet", remedy=remedy)
     for bot in bots:
-        missed = bot.on_missed
-        told = missed.create_task or missed.notify_agent or missed.notify_owner
+        told = bot.on_missed.create_task or bot.on_missed.notifies
         yield Finding(
             subject=f"bot {bot.id}: a missed lead is told to someone",
             ok=told,
-            remedy="" if told else "set create_task, notify_agent or notify_owner in on_missed",
+            remedy="" if told else "set create_task, or one of notify_..., in the bot's on_missed",
         )
         if not bot.fallbacks:
             yield Finding(
@@ -97,6 +111,33 @@ def _directory(bots: list[Bot]) -> Iterable[Finding]:
                 ok=True,
                 detail="none: with nobody available, or without the daemon, every lead is missed",
             )
+
+
+def _texts(config: Config, bots: list[Bot]) -> Iterable[Finding]:
+    """Every text is worded for leads that mean no good."""
+    with_own = [bot for bot in bots if bot.id in config.texts.bots]
+    others = [bot for bot in bots if bot.id not in config.texts.bots][:1]  # they share their words
+    wrong = troubles(config.texts.wording(), with_own + others, segments=config.texts.segments)
+    yield Finding(
+        subject="texts",
+        ok=not wrong,
+        detail="; ".join(wrong[:_MOST_TROUBLES]),
+        remedy="correct the template in `texts`; callcontrol texts preview shows it" if wrong else "",
+    )
+    for bot in sorted(config.texts.bots.keys() - {bot.id for bot in bots}):
+        hint = f"the directory has no bot {bot!r}; correct its name in `texts.bots`, or take it out"
+        yield Finding(subject=f"texts of bot {bot}", ok=False, remedy=hint)
+
+
+def _webhooks(config: Config) -> Iterable[Finding]:
+    for webhook in config.webhooks:
+        bare = webhook.in_clear and webhook.pii
+        yield Finding(
+            subject=f"webhook {webhook.name}",
+            ok=not bare,
+            detail="personal data would go over the network in clear" if bare else webhook.host,
+            remedy="write https:// in its url, or pii: no" if bare else "",
+        )
 
 
 @contextlib.asynccontextmanager

@@ -16,7 +16,7 @@ from callcontrol.app import StartError, compose, configure_logs
 from callcontrol.cli import output
 from callcontrol.cli.client import DaemonAwayError, DaemonRefusedError
 from callcontrol.config import Config, ConfigError, load_config
-from callcontrol.ports import PortError, UnknownError
+from callcontrol.ports import ClaimLostError, PortError, TaskRefusedError, UnknownError
 
 CONFIG_ENV = "CALLCONTROL_CONFIG"
 PLACES = (Path("config/callcontrol.yaml"), Path("/etc/callcontrol/callcontrol.yaml"))
@@ -85,6 +85,8 @@ _ENDS: dict[type[Exception], Exit] = {
     DaemonRefusedError: Exit.REFUSED,
     UnknownError: Exit.REFUSED,
     RefusedError: Exit.REFUSED,
+    TaskRefusedError: Exit.REFUSED,
+    ClaimLostError: Exit.REFUSED,
     PortError: Exit.REFUSED,
 }
 

@@ -10,28 +10,30 @@ from callcontrol.cli import output
 from callcontrol.cli.agents import unknown_lines
 from callcontrol.cli.common import AtOption, ConfigOption, JsonOption, instant, load_config, with_store
 from callcontrol.cli.daemons import if_running
-from callcontrol.core.model import BotId, LeadId
+from callcontrol.core.model import AgentId, BotId, LeadId
 from callcontrol.explain import explain as ask_store
 
 
-def explain(
+def explain(  # noqa: PLR0917 - typer passes every option by its name
     config: ConfigOption,
     lead: Annotated[str, typer.Option(help="A known lead's id.")],
     bot: Annotated[str, typer.Option(help="The bot's id in the directory.")],
+    agent: Annotated[str | None, typer.Option(help="Why not this agent? Nobody else is told of.")] = None,
     at: AtOption = None,
     json: JsonOption = False,
 ) -> None:
     """Say who would ring for this lead, attempt by attempt, and for every other agent why not."""
     settings = load_config(config)
     when = instant(at)
-    query = {"lead": lead, "bot": bot, "at": when.isoformat()}
+    query = {"lead": lead, "bot": bot, "at": when.isoformat()} | ({"about": agent} if agent else {})
     answer: Any = if_running(settings, "/v1/explain", query)
     if answer is not None:
         found = ExplanationAnswer.model_validate(answer)
     else:
 
         async def ask(store: SqlStore) -> ExplanationAnswer:
-            told = await ask_store(store, unknown_lines, BotId(bot), LeadId(lead), when)
+            about = AgentId(agent) if agent else None
+            told = await ask_store(store, unknown_lines, BotId(bot), LeadId(lead), when, about=about)
             return ExplanationAnswer.of(told, live=False)
 
         found = with_store(settings, ask)
@@ -49,6 +51,8 @@ def explain(
     for n, attempt in enumerate(found.attempts, start=1):
         _print(n, attempt, told_before, first=n == 1 or found.attempts[n - 2].next_after_s is None)
         told_before.update(attempt.considered)
+        if agent is not None and not attempt.considered:
+            output.out.print(f"   {agent} is not among those it is about", style="red", markup=False)
 
 
 def _print(number: int, attempt: AttemptAnswer, told_before: set[ConsideredAnswer], *, first: bool) -> None:

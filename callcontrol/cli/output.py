@@ -13,7 +13,7 @@ from rich.text import Text
 from callcontrol.api.routing_answers import AgentAnswer, ConsideredAnswer, TermAnswer
 from callcontrol.cli.timeline import FATES, Kind, Line, address
 from callcontrol.core.model import Connected, LegRecord
-from callcontrol.ports import Finding, Task, TextStatus, TransferRow
+from callcontrol.ports import Finding, MessageState, MessageStatus, TransferRow
 
 _WIDE = 200  # where nobody's terminal sets a limit
 
@@ -85,18 +85,39 @@ def transfer_table(rows: Sequence[TransferRow]) -> Table:
     return table
 
 
-def task_table(tasks: Sequence[Task]) -> Table:
-    table = plain("Id", "State", "Due", "Owner", "Title", "Reason")
-    for task in tasks:
-        add(table, (task.id, task.state, local(task.due_at), task.owner_agent_id, task.title, task.reason))
-    return table
-
-
-def text_table(texts: Sequence[TextStatus]) -> Table:
+def text_table(texts: Sequence[MessageStatus]) -> Table:
     table = plain("Text to", "State", "Text", "Trouble")
     for text in texts:
-        add(table, (text.to, text.state, text.body, text.last_error))
+        add(table, (text.to, message_state(text), text.body, text.delivery_detail or text.last_error))
     return table
+
+
+def message_table(messages: Sequence[MessageStatus]) -> Table:
+    table = plain("Id", "Written", "To", "Through", "State", "Tries", "Message", "Trouble")
+    for one in messages:
+        trouble = one.delivery_detail if one.state is MessageState.SENT else one.last_error
+        written = local(one.created_at)
+        row = (
+            str(one.id),
+            written,
+            one.to,
+            one.gateway,
+            message_state(one),
+            str(one.attempts),
+            one.body,
+            trouble,
+        )
+        add(table, row)
+    return table
+
+
+def message_state(message: MessageStatus) -> str:
+    """`parked: may have been sent` or `sent, delivered`, say."""
+    if message.state is MessageState.PARKED and message.doubtful:
+        return "parked: may have been sent"
+    if message.delivery is not None:
+        return f"{message.state.value}, {message.delivery.value.replace('_', ' ')}"
+    return message.state.value
 
 
 def finding_table(findings: Sequence[Finding]) -> Table:

@@ -1,4 +1,4 @@
-"""`transfer`, `transfers`, `show` and `tasks`."""
+"""`transfer`, `transfers` and `show`."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple
@@ -6,20 +6,33 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from callcontrol.adapters.sql import SqlStore
-from callcontrol.api.answers import LegAnswer, TaskAnswer, TransferAnswer, TransferWithLegs
+from callcontrol.api.answers import LegAnswer, TransferAnswer, TransferWithLegs
+from callcontrol.api.task_answers import TaskAnswer
 from callcontrol.cli import output
 from callcontrol.cli.common import ConfigOption, Exit, JsonOption, LimitOption, load_config, with_store
 from callcontrol.cli.daemons import daemon_of
+from callcontrol.cli.tasks import task_table
 from callcontrol.cli.timeline import Line, timeline
 from callcontrol.core.model import LegRecord, TransferId
-from callcontrol.ports import Entry, Store, Task, TextStatus, TransferRow, UnknownError
+from callcontrol.ports import (
+    Entry,
+    MessageKind,
+    MessageStatus,
+    Store,
+    Task,
+    TaskFilter,
+    TransferRow,
+    UnknownError,
+    Which,
+)
 
-_MOST_TASKS = 500
+_MOST_TASKS = 10
+_MOST_TEXTS = 100
 
 
 class _Afterwards(NamedTuple):
     tasks: tuple[Task, ...]
-    texts: tuple[TextStatus, ...]
+    texts: tuple[MessageStatus, ...]
 
 
 def transfer(  # noqa: PLR0917 - typer passes every option by its name
@@ -86,8 +99,10 @@ def show(
         store: SqlStore,
     ) -> tuple[TransferRow, tuple[Entry, ...], tuple[LegRecord, ...], _Afterwards]:
         row = await _found(store, transfer_id)
-        tasks = [task for task in await store.tasks(_MOST_TASKS) if task.transfer_id == row.id]
-        afterwards = _Afterwards(tasks=tuple(tasks), texts=tuple(await store.texts(row.id)))
+        tasks = await store.tasks(_MOST_TASKS, TaskFilter(transfer_id=row.id))
+        of_it = Which(transfer_id=row.id, kind=MessageKind.TEXT)
+        texts = reversed(await store.messages(of_it, _MOST_TEXTS))
+        afterwards = _Afterwards(tasks=tuple(tasks), texts=tuple(texts))
         return row, await store.journal(row.id), tuple(await store.legs(row.id)), afterwards
 
     row, entries, legs, afterwards = with_store(load_config(config), ask)
@@ -105,7 +120,7 @@ def show(
     if afterwards.texts:
         output.out.print(output.text_table(afterwards.texts))
     if afterwards.tasks:
-        output.out.print(output.task_table(afterwards.tasks))
+        output.out.print(task_table(afterwards.tasks))
 
 
 async def _found(store: Store, given: str) -> TransferRow:
@@ -136,16 +151,14 @@ def _show_json(
     ]
     told = [TaskAnswer.of(task).model_dump(mode="json") for task in afterwards.tasks]
     texts = [
-        {"to": text.to, "body": text.body, "state": text.state, "last_error": text.last_error}
+        {
+            "to": text.to,
+            "body": text.body,
+            "state": text.state,
+            "gateway": text.gateway,
+            "last_error": text.last_error,
+            "delivery": text.delivery,
+        }
         for text in afterwards.texts
     ]
     output.as_json({**whole.model_dump(mode="json"), "timeline": story, "texts": texts, "tasks": told})
-
-
-def tasks(config: ConfigOption, limit: LimitOption = 20, json: JsonOption = False) -> None:
-    """List the newest follow-up tasks."""
-    found = with_store(load_config(config), lambda store: store.tasks(limit))
-    if json:
-        output.as_json([TaskAnswer.of(task).model_dump(mode="json") for task in found])
-    else:
-        output.out.print(output.task_table(found))

@@ -12,6 +12,7 @@ from callcontrol.config import conditions, references
 from callcontrol.config.calendar import Calendar
 from callcontrol.config.conditions import When
 from callcontrol.config.document import read
+from callcontrol.config.outcomes import Contact, Contacts, Lists, OnConnected, OnMissed
 from callcontrol.config.people import Agent, Fallback
 from callcontrol.config.problems import ConfigError, Problem
 from callcontrol.config.schema import Model, validate
@@ -72,28 +73,6 @@ class Strikes(Model):
         return core.StrikePolicy(limit=self.limit, rest_s=self.rest_minutes * 60)
 
 
-class Contact(Model):
-    name: Text
-    phone: Number
-
-    def to_core(self) -> core.Contact:
-        return core.Contact(name=self.name, phone=self.phone)
-
-
-class OnConnected(Model):
-    cancel_cadence: bool = True
-    notify_agent: bool = True
-    notify_owner: bool = True
-    create_task: bool = False
-
-    def to_core(self) -> core.OutcomeActions:
-        return core.OutcomeActions(**self.model_dump())
-
-
-class OnMissed(OnConnected):
-    create_task: bool = True
-
-
 class Bot(Model):
     id: Id
     name: Text
@@ -110,7 +89,7 @@ class Bot(Model):
     on_connected: OnConnected = OnConnected()
     on_missed: OnMissed = OnMissed()
 
-    def to_core(self, owner: Contact | None) -> core.Bot:
+    def to_core(self, owner: Contact | None, lists: Lists) -> core.Bot:
         contact = self.owner or owner
         return core.Bot(
             id=core.BotId(self.id),
@@ -125,8 +104,8 @@ class Bot(Model):
             fallback_all_at_once=self.fallback_all_at_once,
             missed_goto=self.missed_goto or "",
             owner=contact.to_core() if contact else None,
-            on_connected=self.on_connected.to_core(),
-            on_missed=self.on_missed.to_core(),
+            on_connected=self.on_connected.to_core(lists),
+            on_missed=self.on_missed.to_core(lists),
         )
 
 
@@ -154,6 +133,7 @@ class Lead(Model):
 class DirectoryFile(Model):
     zone: Zone | None = None  # of agents, and of conditions on the time, that name none
     owner: Contact | None = None
+    contacts: dict[Id, Contacts] = Field(default_factory=dict)  # lists that outcomes may notify
     strikes: Strikes = Strikes()
     holidays: dict[Id, Calendar] = Field(default_factory=dict)
     agents: tuple[Agent, ...] = ()
@@ -167,7 +147,7 @@ class DirectoryFile(Model):
             agents=tuple(agent.to_core(self.zone, self.holidays) for agent in self.agents),
             pools=tuple(pool.to_core() for pool in self.pools),
             rules=tuple(rule.to_core(self.zone) for rule in self.rules),
-            bots=tuple(bot.to_core(self.owner) for bot in self.bots),
+            bots=tuple(bot.to_core(self.owner, self.contacts) for bot in self.bots),
             leads=tuple(lead.to_core() for lead in self.leads),
             strikes=self.strikes.to_core(),
         )

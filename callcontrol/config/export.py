@@ -58,6 +58,7 @@ def dump(directory: core.Directory) -> str:
     written: Entry = {
         "zone": zone,
         "owner": _contact(owner) if owner else None,
+        "contacts": _lists(directory.bots),
         "strikes": _strikes(directory.strikes),
         "holidays": {name: _Days({w.on: w.why for w in days}) for name, days in calendars.items()},
         "agents": [_agent(agent, zone, names) for agent in directory.agents],
@@ -84,6 +85,12 @@ def _commonest(zones: Iterable[str]) -> str | None:
 def _shared_owner(bots: Sequence[core.Bot]) -> core.Contact | None:
     owners = {bot.owner for bot in bots}
     return owners.pop() if len(owners) == 1 else None
+
+
+def _lists(bots: Sequence[core.Bot]) -> Entry:
+    actions = (one for bot in bots for one in (bot.on_connected, bot.on_missed))
+    lists = {named.name: named.contacts for one in actions for named in one.notify_lists}
+    return {name: [_contact(contact) for contact in contacts] for name, contacts in lists.items()}
 
 
 def _strikes(policy: core.StrikePolicy) -> Entry | None:
@@ -376,8 +383,11 @@ def _fallback(fallback: core.Fallback) -> Entry:
 
 
 def _actions(actions: core.OutcomeActions, usual: core.OutcomeActions) -> Entry:
-    names = ("cancel_cadence", "notify_agent", "notify_owner", "create_task")
-    return _Flow({n: getattr(actions, n) for n in names if getattr(actions, n) != getattr(usual, n)})
+    switches = ("cancel_cadence", "notify_agent", "notify_owner", "notify_pool", "create_task", "webhook")
+    entry = _Flow({n: getattr(actions, n) for n in switches if getattr(actions, n) != getattr(usual, n)})
+    if actions.notify_lists:
+        entry["notify_lists"] = _Row(named.name for named in actions.notify_lists)
+    return entry
 
 
 def _lead(lead: core.Lead) -> Entry:

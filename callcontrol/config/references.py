@@ -62,6 +62,7 @@ def _dangling(file: DirectoryFile, document: Document, own: Collection[str]) -> 
         "pool": dict.fromkeys(pool.id for pool in file.pools),
         "bot": dict.fromkeys(bot.id for bot in file.bots),
         "calendar": file.holidays,
+        "list of contacts": file.contacts,
     }
     for place, what, name in _references(file):
         if name not in known[what]:
@@ -85,8 +86,16 @@ def _references(file: DirectoryFile) -> Iterator[tuple[Place, str, str]]:
         yield ("rules", n, "pool"), "pool", rule.pool
     for place, leaf in _leaves(file):
         if isinstance(leaf, Fact) and leaf.fact == "bot":
-            for bot in (*(leaf.is_ or ()), *(leaf.is_not or ())):
-                yield place, "bot", bot
+            for name in (*(leaf.is_ or ()), *(leaf.is_not or ())):
+                yield place, "bot", name
+    yield from _lists(file)
     for n, lead in enumerate(file.leads):
         if lead.agent:
             yield ("leads", n, "agent"), "agent", lead.agent
+
+
+def _lists(file: DirectoryFile) -> Iterator[tuple[Place, str, str]]:
+    for n, bot in enumerate(file.bots):
+        for key, actions in (("on_connected", bot.on_connected), ("on_missed", bot.on_missed)):
+            for m, name in enumerate(actions.notify_lists):
+                yield ("bots", n, key, "notify_lists", m), "list of contacts", name

@@ -54,7 +54,7 @@ class Model(BaseModel):
             raise PydanticCustomError("unknown_keys", "unknown", {"unknown": unknown, "known": known})
         prepared = dict(data)
         for name in cls.SECRETS if data else ():
-            _take_secret(prepared, name, surroundings(info))
+            take_secret(prepared, name, surroundings(info))
         return prepared
 
 
@@ -63,15 +63,15 @@ def surroundings(info: ValidationInfo) -> Surroundings:
     return info.context
 
 
-def _take_secret(data: dict[str, Any], name: str, around: Surroundings) -> None:
+def take_secret(data: dict[str, Any], name: str, around: Surroundings) -> None:
     """Replace `name_file` or `name_env` by the secret itself."""
     ways = [key for key in (name, f"{name}_file", f"{name}_env") if data.get(key) is not None]
     if len(ways) > 1:
-        raise _at(ways[1], f"{ways[0]} is given too; keep one of them")
+        raise at_key(ways[1], f"{ways[0]} is given too; keep one of them")
     file, variable = data.pop(f"{name}_file", None), data.pop(f"{name}_env", None)
     inline = data.get(name)
     if isinstance(inline, str) and around.others_may_read and _secret_in(inline):
-        raise _at(
+        raise at_key(
             name,
             "a secret is written here, and others may read this file; run chmod 600 on it,"
             f" or use {name}_file or {name}_env",
@@ -81,7 +81,9 @@ def _take_secret(data: dict[str, Any], name: str, around: Surroundings) -> None:
     elif variable is not None:
         value = around.environment.get(str(variable), "").strip()
         if not value:
-            raise _at(f"{name}_env", f"the environment variable {variable} is not set; set it, and restart")
+            raise at_key(
+                f"{name}_env", f"the environment variable {variable} is not set; set it, and restart"
+            )
         data[name] = value
 
 
@@ -97,19 +99,21 @@ def _from_file(given: str, around: Surroundings, key: str) -> str:
     file = passed if passed is not None and is_credential else around.directory / Path(given).expanduser()
     try:
         if not is_credential and file.stat().st_mode & 0o007:
-            raise _at(key, f"{file} may be read by everyone; run chmod o-rwx {file}")
+            raise at_key(key, f"{file} may be read by everyone; run chmod o-rwx {file}")
         secret = file.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
-        raise _at(key, f"there is no file {file}; `callcontrol init` makes it") from None
+        raise at_key(key, f"there is no file {file}; `callcontrol init` makes it") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise _at(key, f"{file} can't be read: {error}") from None
+        raise at_key(key, f"{file} can't be read: {error}") from None
     if not secret:
-        raise _at(key, f"{file} is empty; put the secret into it, on one line")
+        raise at_key(key, f"{file} is empty; put the secret into it, on one line")
     return secret
 
 
-def _at(key: str, what: str) -> PydanticCustomError:
-    return PydanticCustomError("at_key", "wrong", {"key": key, "what": what})
+def at_key(key: str | Place, what: str) -> PydanticCustomError:
+    """A problem at a key below the value that is looked at, or at the end of a way from it."""
+    way = (key,) if isinstance(key, str) else key
+    return PydanticCustomError("at_key", "wrong", {"way": way, "what": what})
 
 
 AnyModel = TypeVar("AnyModel", bound=Model)
@@ -140,7 +144,7 @@ def _problems(error: ErrorDetails, document: Document) -> list[Problem]:
                 document.problem((*place, key), _unknown(key, given["known"])) for key in given["unknown"]
             ]
         case "at_key":
-            return [document.problem((*place, given["key"]), given["what"])]
+            return [document.problem((*place, *given["way"]), given["what"])]
         case "too_short" if error["input"]:
             return []  # pydantic counts only the good items; the bad ones are reported themselves
         case "missing":

@@ -5,14 +5,33 @@ what callcontrol writes: that goes below `state_directory`.
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from callcontrol.config.document import read
+from callcontrol.config.gateways import Sms
 from callcontrol.config.schema import Model, surroundings, validate
-from callcontrol.config.values import Command, DialTemplate, FilePath, Number, Port, Query, Seconds, Text
+from callcontrol.config.texts import Texts
+from callcontrol.config.values import (
+    Command,
+    DialTemplate,
+    FilePath,
+    Minutes,
+    Number,
+    Pause,
+    Port,
+    Prefixes,
+    Query,
+    Region,
+    Seconds,
+    Span,
+    Text,
+    Zone,
+)
+from callcontrol.config.webhooks import Webhook
 
 _TOKEN_LENGTH = 24
 
@@ -168,15 +187,6 @@ class Api(Model):
         return self
 
 
-class GatewayKind(StrEnum):
-    FILE = "file"
-
-
-class Sms(Model):
-    gateway: GatewayKind = GatewayKind.FILE
-    path: FilePath = Path("texts.jsonl")
-
-
 class Speech(Model):
     """Text to a sound file. `{raw}` is what the command writes, `{out}` what the switch plays."""
 
@@ -193,6 +203,31 @@ class Speech(Model):
         if not all(any(name in part for part in self.convert) for name in ("{raw}", "{out}")):
             raise ValueError("convert must have {raw} and {out} in it: the file it reads, the one it writes")
         return self
+
+
+class Escalation(Model):
+    """Texts to the owner about a task that nobody touches."""
+
+    again_minutes: Minutes = 15
+    at_most: Annotated[int, Field(ge=0, le=20)] = 3
+
+
+class Tasks(Model):
+    """Call backs: when they are due, what counts as one, and when the owner is told."""
+
+    due_minutes: Minutes = 5
+    shortest_talk_s: Pause = 0.0
+    escalation: Escalation = Escalation()
+    quiet_hours: Span = (21 * 60, 8 * 60)
+    zone: Zone = ZoneInfo("UTC")  # of leads whose number tells none
+    region: Region | None = None
+    trunk_prefixes: Prefixes = ("9", "0")
+
+
+class Retention(Model):
+    """How long personal data is kept."""
+
+    days: Annotated[int, Field(ge=1, le=36_500)] | None = None  # none: until someone says `forget`
 
 
 class LogLevel(StrEnum):
@@ -224,7 +259,18 @@ class Config(Model):
     api: Api
     sms: Sms = Sms()
     speech: Speech | None = None
+    tasks: Tasks = Tasks()
+    texts: Texts = Texts()
+    webhooks: tuple[Webhook, ...] = ()
+    retention: Retention = Retention()
     logging: Logging = Logging()
+
+    @field_validator("webhooks")
+    @classmethod
+    def _webhooks_differ(cls, webhooks: tuple[Webhook, ...]) -> tuple[Webhook, ...]:
+        if len({webhook.name for webhook in webhooks}) < len(webhooks):
+            raise ValueError("two webhooks have the same name; give each its own")
+        return webhooks
 
     @field_validator("state_directory")
     @classmethod
@@ -265,8 +311,14 @@ def secret_files(path: Path) -> list[Path]:
     data = document.data if isinstance(document.data, dict) else {}
     api = data.get("api")
     tokens = api.get("tokens") if isinstance(api, dict) else None
-    holders = [data.get("asterisk"), data.get("freeswitch"), *(tokens if isinstance(tokens, list) else [])]
+    webhooks = data.get("webhooks")
+    lists = [some for some in (tokens, webhooks) if isinstance(some, list)]
+    holders = [data.get("asterisk"), data.get("freeswitch"), *(holder for some in lists for holder in some)]
     named = [holder.get("secret_file") for holder in holders if isinstance(holder, dict)]
+    sms = data.get("sms")
+    gateways = sms.get("gateways") if isinstance(sms, dict) else None
+    reporting = [one for one in gateways if isinstance(one, dict)] if isinstance(gateways, list) else []
+    named += [gateway.get("report_secret_file") for gateway in reporting]
     return [path.absolute().parent / Path(name).expanduser() for name in named if isinstance(name, str)]
 
 

@@ -1,4 +1,4 @@
-"""Bots whose leads would reach nobody: refused, or at least told."""
+"""Bots whose leads would reach nobody, or be missed without a word: refused, or at least told."""
 
 from collections.abc import Iterator
 
@@ -33,6 +33,9 @@ def warnings(directory: core.Directory) -> Iterator[Found]:
         if bot.pattern is core.Pattern.ASSIGNED and not bot.fallbacks:
             what = "a lead whose agent can't take the call, or who has none, is missed; fallbacks would help"
             yield ("bots", n), f"bot {bot.id!r} rings the assigned agent only: {what}"
+        if not bot.on_missed.notifies and not bot.on_missed.create_task:
+            what = "a missed lead is told to nobody and makes no task; leave one of the two on"
+            yield ("bots", n, "on_missed"), f"bot {bot.id!r}: {what}"
 
 
 def _remedy(pool: core.Pool) -> str:

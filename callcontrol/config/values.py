@@ -19,6 +19,9 @@ _EXTENSION = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _DIAL = re.compile(r"[A-Za-z][A-Za-z0-9_]{1,19}/[A-Za-z0-9_+*#.:@/=%;-]{1,150}\Z")
 _LOCAL_KEPT = re.compile(r"local/.*/[a-z]*n[a-z]*\Z", re.IGNORECASE)
 _GOTO = re.compile(r"[A-Za-z0-9_.-]{1,80},[A-Za-z0-9_.*#+-]{1,80},[A-Za-z0-9_-]{1,80}\Z")
+_SPAN = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})\Z")
+_DAY_MIN = 24 * 60
+_PREFIX = re.compile(r"[0-9*#]{1,6}\Z")
 _LINES = str.maketrans("\n\t", "  ")
 NOTHING = "nothing is written there; give it a value, or leave the key out"
 
@@ -155,6 +158,35 @@ def language(value: Any) -> str:
     return f"lang:{given}"
 
 
+def span(value: Any) -> tuple[int, int]:
+    """`21:00-08:00`, in minutes after midnight; `none` is one without length."""
+    given = text(value)
+    if given == "none":
+        return 0, 0
+    found = _SPAN.match(given)
+    if found is None:
+        raise ValueError(f"{given!r} is no span of time; write 21:00-08:00, or none")
+    hours = [int(part) for part in found.groups()]
+    start, end = hours[0] * 60 + hours[1], hours[2] * 60 + hours[3]
+    if hours[1] > 59 or hours[3] > 59 or start >= _DAY_MIN or end > _DAY_MIN or start == end:
+        raise ValueError(f"{given!r} is no span of time; write one from 00:00 to 24:00, or none")
+    return start, end % _DAY_MIN
+
+
+def region(value: Any) -> str:
+    given = text(value).upper()
+    if given not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValueError(f"{value!r} is no country; write its ISO 3166 code, such as US or DE")
+    return given
+
+
+def prefix(value: Any) -> str:
+    given = text(value)
+    if not _PREFIX.match(given):
+        raise ValueError(f"{given!r} can't be dialled before a number; write digits, such as 9")
+    return given
+
+
 def _shown(value: object) -> str:
     match value:
         case list():
@@ -182,3 +214,7 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 Pause = Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
 Tags = Annotated[tuple[Annotated[str, BeforeValidator(tag)], ...], BeforeValidator(one_or_more)]
 Languages = Annotated[tuple[Annotated[str, BeforeValidator(language)], ...], BeforeValidator(one_or_more)]
+Minutes = Annotated[float, Field(gt=0, le=7 * 24 * 60, allow_inf_nan=False)]
+Span = Annotated[tuple[int, int], BeforeValidator(span)]
+Region = Annotated[str, BeforeValidator(region)]
+Prefixes = Annotated[tuple[Annotated[str, BeforeValidator(prefix)], ...], BeforeValidator(one_or_more)]

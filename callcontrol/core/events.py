@@ -11,6 +11,7 @@ from callcontrol.core.model import (
     HandoffStyle,
     Leg,
     Outcome,
+    PoolId,
     RuleVerdict,
     Step,
 )
@@ -63,6 +64,7 @@ class AttemptResolved:
     because: str = ""  # for people: which rule, which pool
     rules: tuple[RuleVerdict, ...] = ()
     next_after_s: float | None = None  # more may join the ringing then; none: these are all
+    pool_id: PoolId | None = None  # whose members those are; none: no pool's
 
 
 # --- events: what the switch did

@@ -1,34 +1,80 @@
-"""What an outcome brings with it: texts, a follow-up task, the end of the lead's cadence.
+"""What an outcome brings with it: texts, a follow-up task, the end of the lead's cadence, webhooks.
 
-The rules and the words are the playbook's, "Catch every missed transfer".
+The rules are the playbook's, "Catch every missed transfer". Whom a text goes to, and with which facts, is
+decided here; its words are made by a `Word`.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from enum import StrEnum
 
 from callcontrol.core.model import (
     Agent,
     AgentId,
     Bot,
     Connected,
-    Contact,
     Lead,
     Missed,
     MissedBecause,
     Outcome,
     OutcomeActions,
+    TransferId,
 )
 
-CALL_BACK_WITHIN = timedelta(minutes=5)
+
+class Occasion(StrEnum):
+    """What a text is about."""
+
+    CONNECTED = "connected"
+    MISSED = "missed"
+    OVERDUE = "overdue"  # nobody has called a missed lead back
+
+
+class Recipient(StrEnum):
+    """As what somebody gets a text; each may have words of its own."""
+
+    AGENT = "agent"  # the lead's assigned one
+    OWNER = "owner"
+    POOL = "pool"  # everyone in the lead's pool
+    LIST = "list"  # a named list of contacts
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Notice:
+    """A text before it has words: who is to know what."""
+
+    occasion: Occasion
+    recipient: Recipient
+    name: str  # of who gets it; empty where several do
+    transfer_id: TransferId
+    bot: Bot
+    lead: Lead
+    assigned: Agent | None
+    answered_by: str = ""  # connected
+    reason: str = ""  # missed: why
+    waited_min: int = 0  # overdue: since the miss
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Worded:
+    """A text's words. `warning`: they are not the ones that were asked for."""
+
+    body: str
+    warning: str = ""
+
+
+Word = Callable[[Notice], Worded]
+"""Never raises: a text that can't be worded as wished is worded otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TextOut:
-    """A text to write into the outbox. `recipient` makes it unique within its transfer."""
+    """A text to write into the outbox. `recipient` begins with a Recipient, and is unique in its transfer."""
 
     recipient: str
     to: str
     body: str
+    agent_id: AgentId | None = None  # whose number it is, where it is an agent's
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,58 +82,99 @@ class NewTask:
     title: str
     reason: str
     owner_agent_id: AgentId | None
-    due_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FollowUp:
     texts: tuple[TextOut, ...] = ()
+    to_pool: str = ""  # a text to everyone who is in the lead's pool when the outcome is written
     task: NewTask | None = None
     cancel_cadence: bool = False
+    webhook: bool = False
     warnings: tuple[str, ...] = ()  # what should have happened and could not
 
 
-def follow_up(outcome: Outcome, *, lead: Lead, bot: Bot, assigned: Agent | None, now: datetime) -> FollowUp:
-    if isinstance(outcome, Connected):
-        actions, body = bot.on_connected, _connected_text(outcome, lead)
-    elif outcome.follow_up:
-        actions, body = bot.on_missed, _missed_text(outcome, lead)
-    else:
-        return FollowUp(cancel_cadence=bot.on_missed.cancel_cadence)
-    texts, warnings = _texts(actions, body, assigned, bot.owner)
+def follow_up(
+    outcome: Outcome,
+    *,
+    transfer_id: TransferId,
+    lead: Lead,
+    bot: Bot,
+    assigned: Agent | None,
+    word: Word,
+) -> FollowUp:
+    missed = isinstance(outcome, Missed)
+    actions = bot.on_missed if missed else bot.on_connected
+    if isinstance(outcome, Missed) and not outcome.follow_up:
+        return FollowUp(cancel_cadence=actions.cancel_cadence, webhook=actions.webhook)
+
+    def notice(recipient: Recipient, name: str = "") -> Notice:
+        return Notice(
+            occasion=Occasion.MISSED if missed else Occasion.CONNECTED,
+            recipient=recipient,
+            name=name,
+            transfer_id=transfer_id,
+            bot=bot,
+            lead=lead,
+            assigned=assigned,
+            answered_by=outcome.leg.label if isinstance(outcome, Connected) else "",
+            reason=WHY[outcome.because] if isinstance(outcome, Missed) else "",
+        )
+
+    texts: dict[str, TextOut] = {}  # by number: an agent who is the owner gets one text
+    warnings = []
+    for wanted in _wanted(actions, assigned, bot):
+        if wanted.phone is None:
+            warnings.append(f"{wanted.recipient} {wanted.name} has no number for texts")
+        elif wanted.phone not in texts:
+            worded = word(notice(wanted.recipient, wanted.name))
+            warnings += [worded.warning] if worded.warning else []
+            texts[wanted.phone] = TextOut(
+                recipient=wanted.key, to=wanted.phone, body=worded.body, agent_id=wanted.agent_id
+            )
+    to_pool = word(notice(Recipient.POOL)) if actions.notify_pool else Worded(body="")
+    warnings += [to_pool.warning] if to_pool.warning else []
+    if actions.notifies and not texts and not to_pool.body:
+        warnings.append("nobody to text: no assigned agent, no owner with a number, and no list")
     return FollowUp(
-        texts=texts,
-        task=_task(outcome, lead, now) if actions.create_task else None,
+        texts=tuple(texts.values()),
+        to_pool=to_pool.body,
+        task=_task(outcome, lead) if actions.create_task else None,
         cancel_cadence=actions.cancel_cadence,
-        warnings=warnings,
+        webhook=actions.webhook,
+        warnings=tuple(dict.fromkeys(warnings)),
     )
 
 
-def _texts(
-    actions: OutcomeActions, body: str, assigned: Agent | None, owner: Contact | None
-) -> tuple[tuple[TextOut, ...], tuple[str, ...]]:
-    wanted: list[tuple[str, str, str | None]] = []
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Wanted:
+    recipient: Recipient
+    key: str
+    name: str
+    phone: str | None
+    agent_id: AgentId | None = None
+
+
+def _wanted(actions: OutcomeActions, assigned: Agent | None, bot: Bot) -> Iterator[_Wanted]:
     if actions.notify_agent and assigned is not None:
-        wanted.append(("agent", assigned.name, assigned.phone))
-    if actions.notify_owner and owner is not None:
-        wanted.append(("owner", owner.name, owner.phone))
-    texts: dict[str, TextOut] = {}  # by number: an agent who is the owner gets one text
-    warnings = []
-    for recipient, name, phone in wanted:
-        if phone is None:
-            warnings.append(f"{recipient} {name} has no number for texts")
-        else:
-            texts.setdefault(phone, TextOut(recipient=recipient, to=phone, body=body))
-    if not texts and (actions.notify_agent or actions.notify_owner):
-        warnings.append("nobody to text: no assigned agent and no owner with a number")
-    return tuple(texts.values()), tuple(warnings)
+        yield _Wanted(
+            recipient=Recipient.AGENT,
+            key=Recipient.AGENT,
+            name=assigned.name,
+            phone=assigned.phone,
+            agent_id=assigned.id,
+        )
+    if actions.notify_owner and bot.owner is not None:
+        yield _Wanted(
+            recipient=Recipient.OWNER, key=Recipient.OWNER, name=bot.owner.name, phone=bot.owner.phone
+        )
+    for named in actions.notify_lists:
+        for contact in named.contacts:
+            key = f"{Recipient.LIST}:{named.name}:{contact.phone}"
+            yield _Wanted(recipient=Recipient.LIST, key=key, name=contact.name, phone=contact.phone)
 
 
-def _connected_text(outcome: Connected, lead: Lead) -> str:
-    return f"Live transfer answered: {outcome.leg.label} is talking with {lead.name or lead.phone}."
-
-
-_WHY = {
+WHY = {
     MissedBecause.NO_ONE_AVAILABLE: "nobody was available",
     MissedBecause.NO_ANSWER: "nobody answered",
     MissedBecause.LEAD_HUNG_UP: "the lead hung up before an agent was on the line",
@@ -97,19 +184,10 @@ _WHY = {
 }
 
 
-def _missed_text(outcome: Missed, lead: Lead) -> str:
-    facts = (lead.name, lead.phone, lead.email, lead.source)
-    who = ", ".join(fact for fact in facts if fact)
-    return f"Missed live transfer ({_WHY[outcome.because]}): {who}. Please call them back ASAP."
-
-
-def _task(outcome: Outcome, lead: Lead, now: datetime) -> NewTask:
-    reason = (
-        f"Missed live transfer: {_WHY[outcome.because]}." if isinstance(outcome, Missed) else "Connected."
-    )
+def _task(outcome: Outcome, lead: Lead) -> NewTask:
+    reason = f"Missed live transfer: {WHY[outcome.because]}." if isinstance(outcome, Missed) else "Connected."
     return NewTask(
         title=f"Call back {lead.name or lead.phone}",
         reason=reason,
         owner_agent_id=lead.assigned_agent_id,
-        due_at=now + CALL_BACK_WITHIN,
     )

@@ -92,6 +92,7 @@ def resolve(
         because=facts.because,
         rules=facts.rules,
         next_after_s=min(waits, default=None),
+        pool_id=facts.pool.id if facts.pool else None,
     )
 
 

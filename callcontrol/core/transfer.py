@@ -168,7 +168,13 @@ class Transfer:
         if resolved.next_after_s is not None:
             self._more_at = _after(self._now, resolved.next_after_s)
         for leg in resolved.legs:
-            record = LegRecord(leg=leg, attempt=self.attempt, step=resolved.step.kind, dialled_at=self._now)
+            record = LegRecord(
+                leg=leg,
+                attempt=self.attempt,
+                step=resolved.step.kind,
+                dialled_at=self._now,
+                pool_id=resolved.pool_id,
+            )
             self.legs[leg.id] = LiveLeg(record)
             self._do(e.Ring(leg=leg, ring_timeout_s=self._settings.ring_timeout_s))
 

@@ -32,7 +32,7 @@ class ElsewhereError(StoreError):
 
 
 class UnknownError(Exception):
-    """A lead, bot or transfer that is not in the database. `what` names it."""
+    """A lead, bot, transfer or task that is not in the database. `what` names it."""
 
     def __init__(self, what: str, identifier: str) -> None:
         super().__init__(f"no {what} {identifier!r}")
@@ -50,3 +50,7 @@ class ChannelBusyError(Exception):
 
 class KeyReusedError(Exception):
     """The idempotency key was used for another request."""
+
+
+class TaskRefusedError(Exception):
+    """What was asked of a task is not possible now, and changed nothing. The words say why."""

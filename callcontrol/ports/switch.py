@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from callcontrol.core.callback import CallReport
 from callcontrol.core.events import ChannelEvent, Survey, Why
 from callcontrol.core.model import (
     Agent,
@@ -87,7 +88,7 @@ class AgentAsked:
     minutes: int = 0  # for REST
 
 
-Report = ChannelEvent | TransferAsked | HandoffDone | AgentAsked | LinkUp | LinkDown
+Report = ChannelEvent | CallReport | TransferAsked | HandoffDone | AgentAsked | LinkUp | LinkDown
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -172,6 +173,20 @@ class Pbx(Protocol):
 
     async def answer_agent(self, channel: ChannelId, state: AgentState) -> None:
         """Answer an AgentAsked: the phone says the state."""
+        ...
+
+    async def follow(self, wanted: Callable[[str], bool]) -> None:
+        """Report CallBegan, CallAnswered and CallEnded for calls of others from or to a number that is
+        wanted, in whatever format the switch has it; those that are up already at once, and again
+        after each LinkUp. `wanted` is asked at every call of the switch: it must be quick.
+        """
+        ...
+
+    async def message(self, endpoint: Endpoint, body: str) -> None:
+        """Send a text to a phone. Whether the phone took it is not told.
+
+        Raises DoubtError where it may have been sent, PortError where it was not.
+        """
         ...
 
     async def check(self, agents: Sequence[Agent]) -> Sequence[Finding]:

@@ -1,7 +1,7 @@
 """The API as it runs: a real server on a real socket, the real switchboard and SQLite, a simulated switch."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ import pytest
 from callcontrol.adapters.simulated import Behaviour, SimulatedPbx
 from callcontrol.adapters.simulated.pbx import Does
 from callcontrol.adapters.sql import OwnTables, SqlStore
-from callcontrol.api import Service, Token, create_api
+from callcontrol.api import Metrics, Service, Token, create_api
 from callcontrol.app.clock import SystemClock
 from callcontrol.app.web import WebServer, listen
 from callcontrol.config.schedule import ALWAYS
@@ -32,6 +32,7 @@ from callcontrol.core.model import (
 )
 from callcontrol.switchboard import Switchboard
 
+REPORT_SECRET = "report-" + "s" * 20
 FULL, READ = "full-" + "f" * 30, "read-" + "r" * 30
 
 
@@ -64,6 +65,7 @@ class Office:
     service: Service
     host: str
     port: int
+    outbox_woken: asyncio.Event
 
     async def asks(self, **more: object) -> httpx.Response:
         """The usual request, with what differs; a fresh call unless one is named."""
@@ -85,15 +87,22 @@ async def eventually(holds: Callable[[], bool]) -> None:
 
 @asynccontextmanager
 async def running(
-    folder: Path, *, keep_alive_s: float = 15.0, own: OwnTables | None = None
+    folder: Path,
+    *,
+    keep_alive_s: float = 15.0,
+    reporters: Mapping[str, object] | None = None,
+    own: OwnTables | None = None,
 ) -> AsyncIterator[Office]:
+    folder.mkdir(exist_ok=True)
+    woken = asyncio.Event()
     store = SqlStore(f"sqlite:///{folder / 'cc.db'}", own=own)
     await store.ensure_schema()
     await store.apply(DIRECTORY)
     clock = SystemClock()
     answers = Behaviour(does=Does.ANSWERS, after_s=0.05)
     pbx = SimulatedPbx(clock=clock, phones={"bob": answers})
-    switchboard = Switchboard(pbx=pbx, store=store, speech=None, clock=clock)
+    metrics = Metrics()
+    switchboard = Switchboard(pbx=pbx, store=store, speech=None, clock=clock, observer=metrics)
     service = Service(
         transfers=switchboard,
         store=store,
@@ -101,6 +110,10 @@ async def running(
         lines=pbx.line,
         now=clock.now,
         keep_alive_s=keep_alive_s,
+        metrics=metrics,
+        wake_outbox=woken.set,
+        reporters=reporters or {},
+        report_secrets=dict.fromkeys(reporters or {}, REPORT_SECRET),
     )
     tokens = [Token.of("bot", FULL), Token.of("board", READ, read_only=True)]
     stop = asyncio.Event()
@@ -113,7 +126,7 @@ async def running(
             headers = {"Authorization": f"Bearer {FULL}"}
             async with httpx.AsyncClient(base_url=f"http://{host}:{port}", headers=headers) as http:
                 await eventually(lambda: switchboard.ready)
-                yield Office(http, pbx, store, switchboard, service, host, port)
+                yield Office(http, pbx, store, switchboard, service, host, port, woken)
             service.closing.set()
             stop.set()
             await serving

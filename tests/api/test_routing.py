@@ -32,6 +32,15 @@ async def test_explain_tells_every_attempt_with_every_agent_and_term(office):
     ]  # fmt: skip
 
 
+async def test_explain_says_why_not_this_agent_and_of_nobody_else(office):
+    await office.store.set_available("bob", available=False)
+    first, second = (await get(office, "/v1/explain", **ASK, about="bob"))["attempts"]
+    assert first["considered"] == []
+    [bob] = second["considered"]
+    assert [term["value"] for term in bob["terms"] if not term["holds"]] == ["off"]
+    assert (await office.http.get("/v1/explain", params=ASK | {"about": "zoe"})).status_code == 404
+
+
 async def test_explain_takes_a_lead_that_is_not_known_and_another_time(office):
     query = [
         ("bot", "sami"),

@@ -26,6 +26,18 @@ async def test_it_explains_another_time(site):
     assert against == {"schedule": "closed until Sat 22:00 America/New_York"}
 
 
+async def test_it_says_why_not_this_agent(site):
+    await site.run("agents", "alice", "--off")
+    told = (await site.run("explain", "--lead", "lead-1", "--bot", "qualifier", "--agent", "alice")).out
+    assert "Alice Adams" in told
+    assert "available: off" in told
+    assert "Bob Brown  " not in told
+    carol = (await site.run("explain", "--lead", "lead-1", "--bot", "qualifier", "--agent", "carol")).out
+    assert "carol is not among those it is about" in carol
+    nobody = await site.run("explain", "--lead", "lead-1", "--bot", "qualifier", "--agent", "zoe")
+    assert (nobody.code, nobody.err) == (4, "no agent 'zoe'\n")
+
+
 async def test_an_unknown_lead_or_bot_is_exit_4(site):
     assert (await site.run("explain", "--lead", "x", "--bot", "qualifier")).code == 4
     assert (await site.run("explain", "--lead", "lead-1", "--bot", "x")).code == 4

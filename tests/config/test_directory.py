@@ -177,3 +177,45 @@ def test_a_large_directory_is_read_in_a_moment(tmp_path):
     )
     text = f"zone: UTC\nagents:\n{agents}\nbots: [{{id: b, name: B}}]\n"
     assert len(load(tmp_path, text).agents) == 5000
+
+
+LISTS = """\
+contacts:
+  managers:
+    - {name: Mia, phone: +1 303 555 0171}
+"""
+
+
+def test_an_outcome_may_notify_lists_that_the_file_has(tmp_path):
+    text = LISTS + WITH_FALLBACK + "    on_missed: {notify_lists: managers, notify_pool: yes, webhook: no}\n"
+    actions = load(tmp_path, text).bots[0].on_missed
+    (managers,) = actions.notify_lists
+    assert (managers.name, managers.contacts[0].phone) == ("managers", "+13035550171")
+    assert (actions.notify_pool, actions.webhook, actions.create_task) == (True, False, True)
+
+
+def test_a_list_that_there_is_not_is_refused_with_its_line(tmp_path):
+    text = LISTS + WITH_FALLBACK + "    on_missed: {notify_lists: [manager]}\n"
+    assert refusal(tmp_path, text).endswith(
+        ": bots[0].on_missed.notify_lists[0]: there is no list of contacts 'manager' in this file;"
+        " did you mean 'managers'?"
+    )
+
+
+def test_a_list_without_anybody_is_refused(tmp_path):
+    assert "contacts.managers: is empty" in refusal(tmp_path, "contacts: {managers: []}\n" + WITH_FALLBACK)
+
+
+def test_a_missed_lead_that_nobody_hears_of_is_warned_about(tmp_path):
+    file = tmp_path / "directory.yaml"
+    quiet = "    on_missed: {notify_agent: no, notify_owner: no, create_task: no}\n"
+    warned = []
+    for text in (
+        WITH_FALLBACK + quiet,
+        WITH_FALLBACK + quiet.replace("notify_owner: no", "notify_pool: yes"),
+    ):
+        file.write_text(text)
+        load_directory(file, warned.append)
+    (problem,) = warned
+    assert (problem.key, problem.line) == ("bots[0].on_missed", WITH_FALLBACK.count("\n") + 1)
+    assert "a missed lead is told to nobody and makes no task" in problem.what

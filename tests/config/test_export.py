@@ -77,12 +77,22 @@ CONDITIONS = st.recursive(
     max_leaves=6,
 )
 CONTACTS = st.one_of(st.none(), st.builds(m.Contact, name=NAMES, phone=st.just("+13035550100")))
+LISTS = (
+    m.ContactList(name="managers", contacts=(m.Contact(name="Mia: no", phone="+13035550171"),)),
+    m.ContactList(
+        name="0301",
+        contacts=(m.Contact(name="a", phone="+13035550172"), m.Contact(name="b", phone="+13035550173")),
+    ),
+)
 ACTIONS = st.builds(
     m.OutcomeActions,
     cancel_cadence=st.booleans(),
     notify_agent=st.booleans(),
     notify_owner=st.booleans(),
+    notify_pool=st.booleans(),
+    notify_lists=st.lists(st.sampled_from(LISTS), unique=True).map(tuple),
     create_task=st.booleans(),
+    webhook=st.booleans(),
 )
 
 

@@ -198,6 +198,15 @@ def test_no_secret_is_in_the_repr(folder):
         ),
         ("pbx: asterisk\n" + MINIMAL[MINIMAL.index("api") :], "1: pbx is asterisk, so a section `asterisk:`"),
         (MINIMAL[: MINIMAL.index("api")], "api: is missing; add it"),
+        (MINIMAL + "tasks: {due_minutes: 0}", "7: tasks.due_minutes: '0' is too small"),
+        (MINIMAL + "tasks: {quiet_hours: '21-8'}", "7: tasks.quiet_hours: '21-8' is no span of time"),
+        (
+            MINIMAL + "tasks: {quiet_hours: '08:00-08:00'}",
+            "is no span of time; write one from 00:00 to 24:00",
+        ),
+        (MINIMAL + "tasks: {region: Germany}", "7: tasks.region: 'Germany' is no country"),
+        (MINIMAL + "tasks: {trunk_prefixes: [x]}", "'x' can't be dialled before a number"),
+        (MINIMAL + "tasks: {escalation: {at_most: 100}}", "7: tasks.escalation.at_most: '100' is too large"),
         ("- a\n- b", "callcontrol.yaml:1: must hold keys and values"),
         ("", "callcontrol.yaml: must hold keys and values"),
     ],
@@ -258,3 +267,18 @@ def test_a_query_of_own_tables_with_parameters_that_nobody_gives_is_refused_at_s
     config = load_config(written(folder, MINIMAL + OWN.replace(":lead_id", ":contact")))
     with pytest.raises(ConfigError, match=r"own_tables: .*query 'lead'"):
         compose.store(config)
+
+
+def test_how_tasks_are_gone_about(folder):
+    text = "tasks: {due_minutes: 10, quiet_hours: '22:00-24:00', region: de, trunk_prefixes: '8'}\n"
+    config = load_config(written(folder, MINIMAL + text))
+    rules, plan = compose.task_rules(config), compose.number_plan(config)
+    assert (rules.due_s, rules.again_s, rules.at_most) == (600, 900, 3)
+    assert (rules.quiet.start_min, rules.quiet.end_min) == (22 * 60, 0)
+    assert (plan.region, plan.trunk_prefixes) == ("DE", ("8",))
+
+
+def test_without_quiet_hours_the_owner_is_told_at_any_time(folder):
+    config = load_config(written(folder, MINIMAL + "tasks: {quiet_hours: none}\n"))
+    quiet = compose.task_rules(config).quiet
+    assert quiet.start_min == quiet.end_min

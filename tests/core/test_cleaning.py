@@ -1,3 +1,6 @@
+import unicodedata
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,3 +39,49 @@ def test_a_line_has_no_links_and_no_control_characters():
 
 def test_a_line_is_cut():
     assert cleaning.line("a" * 10_000) == "a" * 200
+
+
+@pytest.mark.parametrize(
+    ("hostile", "left"),
+    [
+        ("Lena Lead", "Lena Lead"),
+        ("see https://evil.example/x now", "see now"),
+        ("ftp://evil.example", ""),
+        ("www.evil.example", ""),
+        ("evil.example/login", "evil example/login"),
+        ("evil\u3002example", "evil example"),
+        ("\uff45vil\uff0eexample", "evil example"),
+        ("evil.\ufe0fexample", "evil example"),
+        ("10.0.0.1/admin", "10 0 0 1/admin"),
+        ("tel:+19005550100", "tel +19005550100"),
+        ("javascript:alert(1)", "javascript alert(1)"),
+        ("\u202eanel\u202c", "anel"),
+        ("a\r\nb\x00c", "a b c"),
+        ("O\u2019Brien \u2013 \u201cOBie\u201d\u2026", 'O\'Brien - "OBie"...'),
+        ("J.R. at 10:30 for 1.5 million", "J.R. at 10:30 for 1.5 million"),
+        ("\u3164", ""),
+    ],
+)
+def test_nothing_is_left_that_a_phone_would_make_a_link_of(hostile, left):
+    assert cleaning.unlinked(hostile) == left
+
+
+@given(st.text())
+def test_unlinked_text_is_short_and_clean(text):
+    found = cleaning.unlinked(text, 30)
+    assert len(found) <= 30
+    assert found == found.strip()
+    assert not any(unicodedata.category(c)[0] == "C" for c in found)
+
+
+@pytest.mark.parametrize("address", ["lena@example.com", "l.o-n_g+tag@mail.sub.example.co"])
+def test_an_email_address_is_kept(address):
+    assert cleaning.email(f" {address} ") == address
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "lena", "lena@example", "a@evil.example/x", "a b@c.de", "a@b.de\n", "ä@b.de", "a" * 250 + "@b.de"],
+)
+def test_what_is_no_email_address_is_left_out(text):
+    assert cleaning.email(text) in ("", "a@b.de")

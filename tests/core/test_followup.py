@@ -1,7 +1,7 @@
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 
-from callcontrol.core.followup import follow_up
+from callcontrol.core.followup import Occasion, Recipient, Worded, follow_up
 from callcontrol.core.model import (
     AcceptBy,
     Agent,
@@ -12,6 +12,7 @@ from callcontrol.core.model import (
     Connected,
     ConnectedBy,
     Contact,
+    ContactList,
     Endpoint,
     EndpointKind,
     Lead,
@@ -20,9 +21,9 @@ from callcontrol.core.model import (
     Missed,
     MissedBecause,
     OutcomeActions,
+    TransferId,
 )
 
-NOW = datetime(2026, 6, 1, 15, tzinfo=UTC)
 LEAD = Lead(
     id=LeadId("l"),
     name="Lea Lead",
@@ -50,32 +51,81 @@ CONNECTED = Connected(
 )
 
 
-def after(outcome, *, lead=LEAD, bot=BOT, assigned=ALICE):
-    return follow_up(outcome, lead=lead, bot=bot, assigned=assigned, now=NOW)
+def plain(notice):
+    """Words that say who was told what."""
+    fact = notice.answered_by or notice.reason
+    return Worded(body=f"{notice.occasion} {notice.recipient} {notice.name}: {notice.lead.name}, {fact}")
+
+
+def after(outcome, *, lead=LEAD, bot=BOT, assigned=ALICE, word=plain):
+    return follow_up(outcome, transfer_id=TransferId("t"), lead=lead, bot=bot, assigned=assigned, word=word)
+
+
+def missed_by(**actions):
+    return replace(BOT, on_missed=OutcomeActions(**actions))
 
 
 def test_a_connected_lead_is_announced_to_assigned_agent_and_owner():
     result = after(CONNECTED)
-    assert [(text.recipient, text.to) for text in result.texts] == [
-        ("agent", "+15550111"),
-        ("owner", "+15550199"),
+    assert [(text.recipient, text.to, text.body) for text in result.texts] == [
+        ("agent", "+15550111", "connected agent Alice: Lea Lead, Bob"),
+        ("owner", "+15550199", "connected owner Olive: Lea Lead, Bob"),
     ]
-    assert result.texts[0].body == "Live transfer answered: Bob is talking with Lea Lead."
     assert result.cancel_cadence
+    assert result.webhook
     assert result.task is None
 
 
-def test_a_missed_lead_is_texted_with_everything_needed_to_call_back():
-    body = after(MISSED).texts[0].body
-    for fact in ("Lea Lead", "+15550100", "lea@example.com", "Zillow", "Please call them back ASAP"):
-        assert fact in body
+def test_whoever_words_a_missed_lead_has_everything_needed():
+    asked = []
+
+    def word(notice):
+        asked.append(notice)
+        return Worded(body="x")
+
+    after(MISSED, word=word)
+    (first, _) = asked
+    assert (first.occasion, first.recipient, first.name) == (Occasion.MISSED, Recipient.AGENT, "Alice")
+    assert (first.transfer_id, first.bot, first.lead, first.assigned) == ("t", BOT, LEAD, ALICE)
+    assert first.reason == "nobody answered"
+
+
+def test_words_that_are_not_those_wished_for_are_a_warning_told_once():
+    result = after(MISSED, word=lambda _: Worded(body="x", warning="broken"))
+    assert len(result.texts) == 2
+    assert result.warnings == ("broken",)
+
+
+def test_a_named_list_is_texted_after_the_others_and_nobody_twice():
+    managers = ContactList(
+        name="managers",
+        contacts=(Contact(name="Mia", phone="+15550177"), Contact(name="Olive", phone="+15550199")),
+    )
+    result = after(MISSED, bot=replace(BOT, on_missed=OutcomeActions(notify_lists=(managers,))))
+    assert [(text.recipient, text.to) for text in result.texts] == [
+        ("agent", "+15550111"),
+        ("owner", "+15550199"),
+        ("list:managers:+15550177", "+15550177"),
+    ]
+
+
+def test_the_pool_gets_one_text_for_all_of_it():
+    result = after(MISSED, bot=missed_by(notify_agent=False, notify_owner=False, notify_pool=True))
+    assert (result.texts, result.to_pool) == ((), "missed pool : Lea Lead, nobody answered")
+    assert result.warnings == ()
+
+
+def test_a_warning_about_the_pools_words_is_told():
+    result = after(
+        MISSED, bot=missed_by(notify_pool=True), word=lambda n: Worded(body="x", warning=n.recipient)
+    )
+    assert result.warnings == ("agent", "owner", "pool")
 
 
 def test_a_missed_lead_becomes_a_task_of_the_assigned_agent():
     task = after(MISSED).task
     assert task.title == "Call back Lea Lead"
     assert task.owner_agent_id == "alice"
-    assert task.due_at == NOW + timedelta(minutes=5)
     assert task.reason == "Missed live transfer: nobody answered."
 
 
@@ -85,13 +135,14 @@ def test_every_reason_for_a_miss_has_its_words():
 
 def test_a_lead_who_wants_no_call_back_only_leaves_the_cadence():
     result = after(Missed(because=MissedBecause.CANCELLED, follow_up=False))
-    assert (result.texts, result.task, result.cancel_cadence) == ((), None, True)
+    assert (result.texts, result.task, result.cancel_cadence, result.webhook) == ((), None, True, True)
 
 
 def test_a_bots_own_settings_decide():
-    quiet = OutcomeActions(cancel_cadence=False, notify_agent=False, notify_owner=False, create_task=False)
-    result = after(MISSED, bot=replace(BOT, on_missed=quiet))
-    assert (result.texts, result.task, result.cancel_cadence, result.warnings) == ((), None, False, ())
+    quiet = missed_by(cancel_cadence=False, notify_agent=False, notify_owner=False, webhook=False)
+    result = after(MISSED, bot=quiet)
+    assert (result.texts, result.task, result.cancel_cadence, result.webhook) == ((), None, False, False)
+    assert result.warnings == ()
     task = after(CONNECTED, bot=replace(BOT, on_connected=OutcomeActions(create_task=True))).task
     assert task.reason == "Connected."
 
@@ -114,4 +165,3 @@ def test_with_nobody_assigned_the_owner_is_texted():
 def test_a_lead_without_a_name_goes_by_number():
     nameless = replace(LEAD, name="")
     assert after(MISSED, lead=nameless).task.title == "Call back +15550100"
-    assert "+15550100" in after(CONNECTED, lead=nameless).texts[0].body

@@ -127,14 +127,27 @@ HALVES = tuple(
 
 
 def instants_that_matter(zone: ZoneInfo) -> Iterator[datetime]:
-    """Each tenth day of twenty years, and each half hour of the days on which the clock changes."""
+    """Each tenth day of twenty years, and each half hour of the day before and after a change of the clock."""
     day, offset = datetime(2020, 1, 1, tzinfo=UTC), None
     while day.year < 2040:
         before, offset = offset, day.astimezone(zone).utcoffset()
         if before is not None and before != offset:
-            yield from (day - timedelta(minutes=30 * n) for n in range(10 * 48))
+            change = change_between(day - timedelta(days=10), day, zone)
+            yield from (change + timedelta(minutes=30 * n) for n in range(-48, 49))
         yield day
         day += timedelta(days=10)
+
+
+def change_between(early: datetime, late: datetime, zone: ZoneInfo) -> datetime:
+    """Of the clock, by halving; to the minute."""
+    before = early.astimezone(zone).utcoffset()
+    while late - early > timedelta(minutes=1):
+        middle = early + (late - early) / 2
+        if middle.astimezone(zone).utcoffset() == before:
+            early = middle
+        else:
+            late = middle
+    return late.replace(second=0, microsecond=0)
 
 
 def test_round_the_clock_has_no_gap_in_any_zone_in_twenty_years():

@@ -145,7 +145,7 @@ async def nobody_at_all(on: Stage) -> TransferId:
 
 
 async def the_lead_hangs_up(on: Stage) -> TransferId:
-    """The lead hangs up while phones ring: they stop at once"""
+    """The lead hangs up while a phone rings; Alice calls the lead back, and the task closes itself"""
     await on.lab.phone("alice").will(Ring())
     call, transfer = await on.ask()
     async with on.told(transfer):
@@ -153,6 +153,13 @@ async def the_lead_hangs_up(on: Stage) -> TransferId:
         await asyncio.sleep(2)
         await call.lead.hang_up()
         await on.company.outcome(transfer)
+    await on.lab.phone("alice").is_idle()
+    out.print("            Alice calls the lead's number from her desk phone")
+    back = await on.lab.phone("alice").dials(f"900{on.lab.phone('lead').number.removeprefix('+')}")
+    await asyncio.sleep(2)
+    await back.hang_up()
+    task = await on.company.task(transfer, lambda task: task.done)
+    out.print(f"            [bold green]task {task.id} is done[/]: {task.done.words if task.done else ''}")
     return transfer
 
 
@@ -225,9 +232,8 @@ async def summary(stage: Stage, transfers: list[TransferId]) -> None:
         told = ("connected", outcome.by, outcome.leg.label) if isinstance(outcome, Connected) else None
         told = told or ("missed", getattr(outcome, "because", "?"), "")
         task = tasks.get(transfer)
-        outcomes.add_row(
-            str(number), *map(str, told), str(len(company.texts_of(transfer))), task.title if task else ""
-        )
+        follows = task.done.words if task and task.done else task.title if task else ""
+        outcomes.add_row(str(number), *map(str, told), str(len(company.texts_of(transfer))), follows)
     texts = Table(title="Texts", title_justify="left")
     texts.add_column("to", no_wrap=True)
     texts.add_column("text")

@@ -110,8 +110,9 @@ class Instance(Server):
         return await self.ami.command(command)
 
     async def channels(self) -> list[Message]:
-        """Every channel alive, as CoreShowChannels tells it."""
-        return await self.ami.listing("CoreShowChannels")
+        """Every channel of a call, as CoreShowChannels tells it; not the one that Asterisk keeps for messages."""
+        rows = await self.ami.listing("CoreShowChannels")
+        return [row for row in rows if not row["Channel"].startswith("Message/")]
 
     async def variable(self, channel: str, name: str) -> str:
         """Read a channel's variable or function. `channel` may be its unique id."""

@@ -21,7 +21,7 @@ from tests.lab.lamp import Lamp
 from tests.lab.listening import Heard
 from tests.lab.provision import Installation, provision
 from tests.lab.recordings import Recordings
-from tests.lab.sip import ReceivedCall, received_calls
+from tests.lab.sip import ReceivedCall, ReceivedMessage, received_calls, received_messages
 from tests.lab.switch import PbxKind
 from tests.lab.watch import Watch
 from tests.lab.wire import Wire
@@ -143,6 +143,11 @@ class Lab:
         party = parties.BY_NAME.get(name)
         users = {name} if party is None else {party.name, party.number}
         return [call for call in received_calls(self.wire.sip, self.wire.sip_port) if call.who in users]
+
+    def messages_received(self, name: str) -> list[ReceivedMessage]:
+        """The SIP messages a phone got since the last reset."""
+        self.wire.catch_up()
+        return [one for one in received_messages(self.wire.sip, self.wire.sip_port) if one.who == name]
 
     # ---- calls
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 OLDEST = 20
 PACKAGES = "asterisk,asterisk-core-sounds-en-gsm"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 APT = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o=Dpkg::Use-Pty=0")
 
 # Runs in a mount namespace of its own, so that the mounts end with the process: no clean-up to forget.
@@ -255,6 +256,15 @@ def _follow(command: Sequence[str], *, log: Path) -> None:
         raise ProvisionError(f"debootstrap failed: see {log}")
 
 
+def _wish_for_a_browser() -> None:
+    """One test looks at the report's page in it, and is skipped where there is none: Ubuntu has only a snap."""
+    if not any(map(shutil.which, BROWSERS)):
+        try:
+            _apt_install("chromium")
+        except (ProvisionError, subprocess.CalledProcessError):
+            _say("no chromium can be installed: the report's page is not looked at in a browser")
+
+
 def main() -> int:
     try:
         found = provision()
@@ -263,6 +273,7 @@ def main() -> int:
         return 1
     where = "installed on this machine" if found.root is None else f"in {found.root}"
     _say(f"Asterisk {found.version}, {where}")
+    _wish_for_a_browser()
     return 0
 
 

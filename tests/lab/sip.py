@@ -63,6 +63,41 @@ class ReceivedCall:
         return self.cancel_reason is not None and self.answered_at is None and not self.answered_elsewhere
 
 
+@dataclass(kw_only=True)
+class ReceivedMessage:
+    """One MESSAGE (RFC 3428) as a phone saw it."""
+
+    who: str
+    sender: str
+    content_type: str
+    body: str
+    status: int | None = None  # what the phone said to it
+
+
+def received_messages(packets: Iterable[SipPacket], phones_port: int) -> list[ReceivedMessage]:
+    """Each once, however often it was repeated on the wire."""
+    found: dict[str, ReceivedMessage] = {}
+    for packet in packets:
+        message = SipMessage.parse(packet.data)
+        call_id = message.get("Call-ID") or ""
+        if message.method != "MESSAGE":
+            continue
+        if message.status is not None and call_id in found and packet.source_port == phones_port:
+            found[call_id].status = message.status
+        elif message.status is None and packet.port == phones_port:
+            address = re.match(r"MESSAGE sips?:([^@;> ]+)", message.start_line)
+            found.setdefault(
+                call_id,
+                ReceivedMessage(
+                    who=address[1] if address else "",
+                    sender=message.get("From") or "",
+                    content_type=message.get("Content-Type") or "",
+                    body=packet.data.partition(b"\r\n\r\n")[2].decode(),
+                ),
+            )
+    return list(found.values())
+
+
 def received_calls(packets: Iterable[SipPacket], phones_port: int) -> list[ReceivedCall]:
     """Read the calls that came in at a SIP port, in the order they came."""
     calls: dict[str, ReceivedCall] = {}

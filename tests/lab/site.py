@@ -6,9 +6,10 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import httpx
@@ -18,7 +19,7 @@ from callcontrol.adapters.sql import SqlStore
 from callcontrol.conductor import replayed
 from callcontrol.core.model import LegRecord, TransferId
 from callcontrol.narration import Narration
-from callcontrol.ports import Entry, TransferRow
+from callcontrol.ports import Entry, Task, TaskFilter, TransferRow
 from tests.lab import parties
 from tests.lab.calls import Call
 from tests.lab.lab import Lab
@@ -82,7 +83,14 @@ class Site:
     """`start` and `kill` the daemon as often as needed; the lab and the database stay."""
 
     def __init__(
-        self, lab: Lab, folder: Path, people: dict[str, Any], *, database: str, link_port: int | None
+        self,
+        lab: Lab,
+        folder: Path,
+        people: dict[str, Any],
+        *,
+        database: str,
+        link_port: int | None,
+        more: Mapping[str, Any],
     ) -> None:
         self.lab = lab
         self.link_port = link_port or lab.switch.link.port
@@ -93,7 +101,7 @@ class Site:
         self.texts_file = folder / "state" / "texts.jsonl"
         self.config = folder / "callcontrol.yaml"
         self.log = folder / "daemon.log"
-        self._write(people, database)
+        self._write(people, database, more)
         self.store = SqlStore(database or f"sqlite:///{folder / 'state' / 'callcontrol.db'}")
         self.http = httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{self.port}",
@@ -102,7 +110,7 @@ class Site:
             limits=httpx.Limits(keepalive_expiry=2),  # before the daemon closes one of its own accord
         )
 
-    def _write(self, people: dict[str, Any], database: str) -> None:
+    def _write(self, people: dict[str, Any], database: str, more: Mapping[str, Any]) -> None:
         (self.folder / "state").mkdir(parents=True, exist_ok=True)
         config = {
             "pbx": self.lab.switch.kind,
@@ -119,6 +127,7 @@ class Site:
             "api": {"port": self.port, "tokens": [{"name": "bot", "secret": self.token}]},
             "speech": {"directory": str(self.lab.sounds_dir)},
             "logging": {"format": "json", "level": "info"},
+            **more,
         }
         self.config.write_text(yaml.safe_dump(config))
         self.config.chmod(0o600)
@@ -209,6 +218,17 @@ class Site:
 
     async def outcome(self, transfer: TransferId, limit_s: float = 30.0) -> TransferRow:
         return await self.until(lambda row: row.outcome is not None, transfer, limit_s)
+
+    async def task(
+        self, transfer: TransferId, holds: Callable[[Task], object] = lambda _: True, limit_s: float = 10.0
+    ) -> Task:
+        """The transfer's task, when it is as wanted."""
+
+        async def look() -> Task | None:
+            found = await self.store.tasks(1, TaskFilter(transfer_id=transfer))
+            return found[0] if found and holds(found[0]) else None
+
+        return await poll(look, limit_s)
 
     async def phase(self, transfer: TransferId, wanted: str, limit_s: float = 30.0) -> None:
         """Wait until the bot is told so, over the event stream as a bot would."""
@@ -302,10 +322,11 @@ async def site(
     *,
     database: str = "",
     link_port: int | None = None,
+    more: Mapping[str, Any] = MappingProxyType({}),
 ) -> AsyncIterator[Site]:
-    """A daemon with these people in its database, ready for calls."""
+    """A daemon with these people in its database, ready for calls. `more`: sections of its configuration."""
     folder.mkdir(parents=True, exist_ok=True)
-    company = Site(lab, folder, people or directory(), database=database, link_port=link_port)
+    company = Site(lab, folder, people or directory(), database=database, link_port=link_port, more=more)
     try:
         await company.cli("apply", str(folder / "directory.yaml"), "--yes")
         await company.start()

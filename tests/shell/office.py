@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -88,6 +88,9 @@ class SilentSpeech(Speech):
         self.rendered.append(text)
         return Path(f"/sounds/{len(self.rendered)}.wav")
 
+    async def erase(self, text: str) -> None:
+        self.rendered = [one for one in self.rendered if one != text]
+
 
 class Office:
     def __init__(
@@ -119,6 +122,15 @@ class Office:
         """Until somebody conducts a transfer; the database is asked in a thread."""
         async with asyncio.timeout(5):
             while not self.switchboard.live:
+                await asyncio.sleep(0.001)
+
+    async def until_closed(self) -> TransferRow:
+        """Until the only transfer that there is is over."""
+        async with asyncio.timeout(5):
+            while True:
+                (row,) = await self.store.transfers(2)
+                if row.closed and not self.switchboard.live:
+                    return row
                 await asyncio.sleep(0.001)
 
     async def dies(self) -> None:
@@ -171,7 +183,7 @@ async def office(
     *,
     speech: Speech | None = None,
     people: Directory | None = None,
-    store_class: type[SqlStore] = SqlStore,
+    store_class: Callable[..., SqlStore] = SqlStore,
     own: OwnTables | None = None,
     **phones: Behaviour,
 ) -> AsyncIterator[Office]:

@@ -7,6 +7,7 @@ from callcontrol.adapters.simulated.pbx import Does
 from callcontrol.adapters.sql import SqlStore
 from callcontrol.core.model import Connected, LegFate, Missed, MissedBecause
 from callcontrol.ports import KeyReusedError, StoreError, TransferRow
+from tests.adapters.store import people as p
 from tests.shell.office import Office, directory, office
 
 RINGS_LONG = Behaviour(does=Does.ANSWERS, after_s=10.0)
@@ -59,7 +60,7 @@ async def test_whenever_the_daemon_dies_there_is_one_outcome_and_the_call_lives(
         await at.passes(10)
         assert isinstance((await at.row(transfer)).outcome, Connected)
         assert call.lead in at.pbx.channels
-        texts = await at.store.claim_texts(10, at.clock.now(), 30)
+        texts = await p.claim(at.store, 10, at.clock.now(), 30)
         assert len(texts) == 2
 
 
@@ -161,8 +162,5 @@ async def test_a_transfer_stored_after_all_whose_lead_is_gone_is_missed(tmp_path
             await at.asks(call)
         at.pbx.hangs_up(call.lead)
         await at.passes(2.1)
-        await at.until_live()
-        await at.passes(4)
-        (row,) = await at.store.transfers(10)
+        row = await at.until_closed()
         assert row.outcome == Missed(because=MissedBecause.LEAD_HUNG_UP)
-        assert at.switchboard.live == 0

@@ -31,6 +31,7 @@ from callcontrol.core.model import (
 from callcontrol.explain import explain
 from callcontrol.ports import AgentWish
 from callcontrol.reachable import reachable
+from tests.adapters.store import people as p
 from tests.shell.office import ANSWERS, directory, office
 
 RINGS = Behaviour(does=Does.RINGS)
@@ -100,7 +101,7 @@ async def test_three_missed_rings_in_a_row_let_an_agent_rest_and_say_so(tmp_path
             await at.passes(36)
         resting = await standing(at, "alice")
         assert resting.resting_until is not None
-        texts = await at.store.texts(third)
+        texts = await p.texts(at.store, third)
         assert any("3 transfers in a row" in text.body and text.to == "+15550111" for text in texts)
         _, fourth = await at.asks()
         await at.passes(1)
@@ -224,6 +225,16 @@ async def test_a_change_by_another_process_reaches_the_lamp(tmp_path):
         await at.store.set_available("bob", available=False)
         await at.passes(2.1)
         assert at.pbx.lamps["bob"] is AgentState.UNAVAILABLE
+
+
+async def test_the_lamp_of_an_agent_who_is_gone_says_available_no_more(tmp_path):
+    people = directory()
+    async with office(tmp_path, people=people) as at:
+        await at.passes(0.1)
+        assert at.pbx.lamps["carol"] is AgentState.AVAILABLE
+        await at.store.apply(replace(people, agents=people.agents[:2]))
+        await at.passes(2.1)
+        assert at.pbx.lamps["carol"] is AgentState.UNKNOWN
 
 
 # --- explain, and the promise

@@ -31,6 +31,7 @@ from callcontrol.ports import (
     TransferAsked,
     UnknownError,
 )
+from tests.adapters.store import people as p
 from tests.shell.office import ANSWERS, FRONT_DESK, MOBILE, SilentSpeech, agent, directory, office
 
 BUSY = Behaviour(does=Does.BUSY, after_s=0.2)
@@ -52,12 +53,12 @@ async def test_the_assigned_agent_answers_and_the_bot_hands_over(tmp_path):
         assert leg.fate is LegFate.ANSWERED
         assert leg.answer_delay_s == pytest.approx(0.99)
         assert at.outcomes == 1
-        assert {text.state for text in await at.store.texts(transfer)} == {"queued"}
-        texts = await at.store.claim_texts(10, at.clock.now(), 30)
+        assert {text.state for text in await p.texts(at.store, transfer)} == {"queued"}
+        texts = await p.claim(at.store, 10, at.clock.now(), 30)
         assert {text.to for text in texts} == {"+15550111", "+15550199"}
         for text in texts:
-            await at.store.text_sent(text, at.clock.now())
-        assert {text.state for text in await at.store.texts(transfer)} == {"sent"}
+            await at.store.message_sent(text, at.clock.now(), "")
+        assert {text.state for text in await p.texts(at.store, transfer)} == {"sent"}
 
 
 async def test_nobody_answers_then_the_group_then_a_fallback_accepts(tmp_path):
@@ -111,7 +112,7 @@ async def test_nobody_at_all_leaves_a_task_and_texts(tmp_path):
         assert (await at.row(transfer)).outcome == Missed(because=MissedBecause.NO_ONE_AVAILABLE)
         (task,) = await at.store.tasks(10)
         assert task.transfer_id == transfer
-        texts = await at.store.claim_texts(10, at.clock.now(), 30)
+        texts = await p.claim(at.store, 10, at.clock.now(), 30)
         assert len(texts) == 2
         assert all("Please call them back ASAP" in text.body for text in texts)
 
@@ -223,6 +224,20 @@ async def test_a_channel_already_in_a_transfer_is_refused(tmp_path):
         with pytest.raises(ChannelBusyError) as refused:
             await at.asks(call)
         assert refused.value.transfer_id == transfer
+
+
+async def test_a_lead_whose_transfer_was_missed_may_be_asked_for_again_at_once(tmp_path):
+    async with office(tmp_path, people=directory(fallbacks=())) as at:
+        for name in ("alice", "bob", "carol"):
+            await at.store.set_available(name, available=False)
+        call, missed = await at.asks()
+        _, again = await at.asks(call)
+        assert again != missed
+        await at.store.set_available("alice", available=True)
+        _, third = await at.asks(call)
+        await at.passes(0.1)
+        assert at.verbs("ring") == ["ring alice"]
+        assert (await at.row(third)).outcome is None
 
 
 async def test_what_is_unknown_is_named_and_nothing_rings(tmp_path):

@@ -46,6 +46,7 @@ _NEEDED = {  # action -> the write class that allows it; none of them does anyth
 _PING_DEVICE = "Local/ping@callcontrol-contract"
 _LISTS = ("CoreShowChannels", "DeviceStateList")
 _TOO_MUCH = {"Command": "command", "DBPut": "system", "GetConfig": "config"}
+_FOR_MESSAGES = {"MessageSend": "message"}  # where a gateway sends texts to phones
 _REACHABLE = ("NOT_INUSE", "INUSE", "BUSY", "RINGING", "RINGINUSE", "ONHOLD")
 _INCLUDE = "copy dialplan/asterisk/callcontrol.conf beside extensions.conf, #include it, `dialplan reload`"
 
@@ -58,7 +59,13 @@ async def check(settings: AsteriskSettings, agents: Sequence[Agent]) -> list[Fin
     try:
         await link.open()
         found = [Finding(subject="AMI login", ok=True, detail=f"{settings.username}@{settings.host}")]
-        for part in (_version(link), _rights(link), _events(link, heard), _phones(link), _dialplan(link)):
+        for part in (
+            _version(link),
+            _rights(link, settings),
+            _events(link, heard),
+            _phones(link),
+            _dialplan(link),
+        ):
             found += [finding async for finding in part]
         found += [finding async for finding in _endpoints(link, settings, agents)]
     except LoginError as error:
@@ -84,14 +91,16 @@ async def _version(link: AmiLink) -> Asked:
     )
 
 
-async def _rights(link: AmiLink) -> Asked:
-    missing = sorted({needed for action, needed in _NEEDED.items() if not await _may(link, action)})
+async def _rights(link: AmiLink, settings: AsteriskSettings) -> Asked:
+    needs = _NEEDED | (_FOR_MESSAGES if settings.sends_messages else {})
+    too_much = _TOO_MUCH | ({} if settings.sends_messages else _FOR_MESSAGES)
+    missing = sorted({needed for action, needed in needs.items() if not await _may(link, action)})
     yield Finding(
         subject="AMI rights",
         ok=not missing,
         remedy=f"add to `write` of the manager user: {', '.join(missing)}" if missing else "",
     )
-    surplus = [right for action, right in _TOO_MUCH.items() if await _may(link, action)]
+    surplus = [right for action, right in too_much.items() if await _may(link, action)]
     detail = (
         f"more than needed: take {', '.join(surplus)} out of `write`" if surplus else "no more than needed"
     )
@@ -117,6 +126,9 @@ async def _events(link: AmiLink, heard: list[Frame]) -> Asked:
     wanted: dict[str, Callable[[Frame], bool]] = {
         "UserEvent (user)": lambda frame: frame.get("Key") == key,
         "Hangup (call)": lambda frame: frame.get("Event") == "Hangup" and frame.get("Uniqueid") == channel,
+        "DialBegin (call)": lambda frame: (
+            frame.get("Event") == "DialBegin" and frame.get("DestUniqueid") == channel
+        ),
         "DeviceStateChange (call)": lambda frame: frame.get("Device", "").startswith(_PING_DEVICE),
     }
     missing = set(wanted)

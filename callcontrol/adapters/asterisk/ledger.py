@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from callcontrol.adapters.asterisk.causes import NO_CHANNEL, cause_text, ended_by
+from callcontrol.adapters.asterisk.following import Following
 from callcontrol.adapters.asterisk.frames import Frame
 from callcontrol.adapters.asterisk.places import Places
 from callcontrol.core import events as e
@@ -18,6 +19,7 @@ from callcontrol.ports import AgentAsked, AgentWish, HandoffDone, Report, Transf
 EVENTS = (
     *(
         "Newstate",
+        "DialBegin",
         "Rename",
         "DialEnd",
         "Hangup",
@@ -59,13 +61,15 @@ class LegTrack:
 @dataclass(slots=True)
 class CallTrack:
     call: Call
-    joined: bool = False  # an agent has been in the lead's bridge
+    joined: ChannelId | None = None  # the agent's leg that is with the lead
+    was_joined: bool = False  # some agent's leg has been
 
 
 class Ledger:
     def __init__(self, address_of: Callable[[str], str]) -> None:
         """`address_of`: the directory's extension for a phone of the switch."""
         self._address_of = address_of
+        self.following = Following(address_of)
         self.legs: dict[ChannelId, LegTrack] = {}
         self.calls: dict[TransferId, CallTrack] = {}
         self.places = Places()
@@ -111,7 +115,7 @@ class Ledger:
         transfer_id = leg.transfer_id if leg is not None else self._party_of.get(channel)
         call = None if transfer_id is None else self.calls.get(transfer_id)
         over = handoff_over or (leg is not None and leg.briefed)
-        if call is None or not call.joined or not over:
+        if call is None or call.joined is None or not over:
             return None
         return call.call.lead
 
@@ -166,6 +170,13 @@ class Ledger:
         if leg.lead in alive.bridged_with:
             self._mark_joined(leg)
 
+    def others(self, rows: Sequence[Frame]) -> Iterator[Report]:
+        """Calls of others among what CoreShowChannels lists, where they are to be followed."""
+        return self.following.survey(rows, self._is_ours)
+
+    def _is_ours(self, channel: ChannelId) -> bool:
+        return channel in self.legs
+
     # --- events
 
     def apply(self, frame: Frame) -> Iterable[Report]:
@@ -173,12 +184,14 @@ class Ledger:
         if event == "UserEvent":
             return self._user_event(frame, channel)
         if event == "Hangup":
-            return self._hangup(frame, channel)
+            return (*self._hangup(frame, channel), *self.following.apply(frame, self._is_ours))
+        if event == "DialBegin":
+            return self.following.apply(frame, self._is_ours)
         if event == "DialEnd":
             leg = self.legs.get(ChannelId(frame.get("DestUniqueid", "")))
             if leg is not None and frame.get("Forward"):
                 leg.forwarded = True
-            return ()
+            return self.following.apply(frame, self._is_ours)
         match event:
             case "Newstate":
                 self.places.seen(channel, frame.get("Channel", ""))
@@ -214,6 +227,8 @@ class Ledger:
         self.drop(channel)
         self.places.gone(channel)
         if leg is not None:
+            if (call := self.calls.get(leg.transfer_id)) is not None and call.joined == channel:
+                call.joined = None
             yield e.LegEnded(channel=channel, by=_by(leg, frame.get("Cause", "")), cause=cause)
         elif transfer_id is not None and (call := self.calls.get(transfer_id)) is not None:
             party = e.LeadHungUp if channel == call.call.lead else e.BotHungUp
@@ -240,7 +255,7 @@ class Ledger:
     def _mark_joined(self, leg: LegTrack) -> None:
         leg.joined = True
         if (call := self.calls.get(leg.transfer_id)) is not None:
-            call.joined = True
+            call.joined, call.was_joined = leg.id, True
 
     def _user_event(self, frame: Frame, channel: ChannelId) -> Iterator[Report]:
         name = frame.get("UserEvent", "")

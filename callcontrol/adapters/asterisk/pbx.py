@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from callcontrol.adapters.asterisk import checks, originates
+from callcontrol.adapters.asterisk import checks, messages, originates
 from callcontrol.adapters.asterisk.causes import ANSWERED_ELSEWHERE, NORMAL_CLEARING
 from callcontrol.adapters.asterisk.channels import Channels
 from callcontrol.adapters.asterisk.dialstrings import dial_string
@@ -197,12 +197,14 @@ class AsteriskPbx:
     async def _let_go(self, call: CallTrack, lead: str) -> None:
         """A lead that our dialplan still holds has nobody left to wait for."""
         await self._channels.order(lead, "Setvar", {"Variable": "CALLCONTROL_TRANSFER", "Value": ""})
-        if call.joined and _held(await self._channels.status(lead)):
+        if call.was_joined and _held(await self._channels.status(lead)):
             # Its agent's leg has ended; it may not have noticed yet, and will look at this then.
             await self._channels.order(lead, "Setvar", {"Variable": "CALLCONTROL_CONNECTED", "Value": "1"})
         row = await self._channels.status(lead)
         if _held(row) and not row.get("BridgeID"):
-            await self._channels.redirect(lead, "callcontrol-lead", "connected" if call.joined else "missed")
+            await self._channels.redirect(
+                lead, "callcontrol-lead", "connected" if call.was_joined else "missed"
+            )
 
     # --- legs
 
@@ -360,6 +362,22 @@ class AsteriskPbx:
 
     async def answer_agent(self, channel: ChannelId, state: AgentState) -> None:
         await self._channels.set(channel, "CALLCONTROL_STATE", state.value)
+
+    # --- calls of others
+
+    async def follow(self, wanted: Callable[[str], bool]) -> None:
+        self._ledger.following.wanted = wanted
+        if self.linked:
+            self._ledger.following.hold()
+            rows: Sequence[Frame] = ()
+            try:
+                rows = (await self._channels.act("CoreShowChannels", {}, many=True)).rows
+            finally:
+                for call in self._ledger.others(rows):
+                    self._report(call)
+
+    async def message(self, endpoint: Endpoint, body: str) -> None:
+        await messages.send(self._supervisor, self._settings, endpoint, body)
 
     # --- small things
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -12,7 +12,6 @@ from callcontrol.adapters.asterisk.ledger import EVENTS, Ledger
 from callcontrol.adapters.asterisk.lines import Lines
 from callcontrol.adapters.asterisk.link import AmiLink, Fields, LoginError, RefusedError, Reply
 from callcontrol.adapters.asterisk.settings import AsteriskSettings
-from callcontrol.core.events import Survey
 from callcontrol.ports import LinkDown, LinkUp, PortError, Report
 
 log = structlog.get_logger(__name__)
@@ -72,10 +71,13 @@ class Supervisor:
             await link.open()
             with self._lines.anew():
                 await self._list_phones(link)
-            survey = await self._survey(link)
+            rows = await self._survey(link)
+            survey = self._ledger.survey(self.pbx_started, rows)
             self._link = link
             log.info("linked to the switch", pbx_started=survey.pbx_started)
             report(LinkUp(survey=survey))
+            for call in self._ledger.others(rows):
+                report(call)
             for frame in self._early:
                 self._on_event(frame)
             looking = asyncio.create_task(self._look_after_start(link))
@@ -90,11 +92,10 @@ class Supervisor:
                 looking.cancel()
                 await asyncio.gather(looking, return_exceptions=True)
 
-    async def _survey(self, link: AmiLink) -> Survey:
+    async def _survey(self, link: AmiLink) -> Sequence[Frame]:
         status = (await link.action("CoreStatus")).headers
         self.pbx_started = f"{status.get('CoreStartupDate', '')} {status.get('CoreStartupTime', '')}"
-        rows = await link.action("CoreShowChannels", many=True)
-        return self._ledger.survey(self.pbx_started, rows.rows)
+        return (await link.action("CoreShowChannels", many=True)).rows
 
     async def _list_phones(self, link: AmiLink) -> str:
         """What the switch said where it refused."""

@@ -17,6 +17,7 @@ class AsteriskSettings:
     number_dial: str = "PJSIP/{address}@trunk"
     alert_info: str = ""  # the Alert-Info header of extensions rung as PJSIP/...; none where empty
     outside_caller_number: str = ""  # shown on legs that leave the PBX; the lead's own where empty
+    sends_messages: bool = False  # so that the manager user needs one right more
     connect_timeout_s: float = 5.0
     action_timeout_s: float = 5.0
     ping_interval_s: float = 5.0

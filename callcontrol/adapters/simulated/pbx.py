@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from callcontrol.core import events as e
+from callcontrol.core.callback import CallAnswered, CallBegan, CallEnded, Party
 from callcontrol.core.model import (
     AcceptBy,
     Agent,
@@ -98,11 +99,14 @@ class SimulatedPbx:
     )  # by address; an extension not in it is not in use
     lamps: dict[AgentId, AgentState] = field(default_factory=dict)
     told: dict[ChannelId, AgentState] = field(default_factory=dict)  # what phones that dialled a code heard
+    messages: list[tuple[str, str]] = field(default_factory=list)  # to which phone, and what
     channels: dict[ChannelId, Channel] = field(default_factory=dict)
     orders: list[Order] = field(default_factory=list)
     started: str = "first start"
     up: bool = True
     _report: Callable[[Report], None] | None = None
+    _wanted: Callable[[str], bool] = lambda _number: False
+    _calls: dict[ChannelId, CallBegan] = field(default_factory=dict)  # of others, by the channel that dials
     _watched: dict[ChannelId, TransferId] = field(default_factory=dict)  # leads and bots
     _ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
@@ -135,6 +139,34 @@ class SimulatedPbx:
         self._tell(AgentAsked(channel=phone.id, address=address, wish=wish, minutes=minutes))
         return phone.id
 
+    def calls_somebody(self, caller: Party, called: Party) -> CallBegan:
+        """Somebody dials somebody, and that is none of callcontrol's doing; it rings."""
+        number = next(self._ids)
+        call, leg = ChannelId(f"caller-{number:06d}"), ChannelId(f"called-{number:06d}")
+        for channel in (call, leg):
+            self.channels[channel] = Channel(id=channel, up=channel == call)
+        self._calls[call] = began = CallBegan(call=call, leg=leg, caller=caller, called=called)
+        if self._is_wanted(began):
+            self._tell(began)
+        return began
+
+    def picks_up(self, call: ChannelId) -> None:
+        began, bridge = self._calls[call], next(self._ids)
+        for channel in (began.call, began.leg):
+            self.channels[channel].up, self.channels[channel].bridge = True, bridge
+        if self._is_wanted(began):
+            self._tell(CallAnswered(call=call, leg=began.leg))
+
+    def is_over(self, call: ChannelId, cause: str = "") -> None:
+        began = self._calls.pop(call)
+        for channel in (began.call, began.leg):
+            self.channels.pop(channel, None)
+        if self._is_wanted(began):
+            self._tell(CallEnded(call=call, cause=cause))
+
+    def _is_wanted(self, began: CallBegan) -> bool:
+        return any(self._wanted(party.number) for party in (began.caller, began.called))
+
     def loses_link(self) -> None:
         self.up = False
         self._tell(LinkDown(why="cut"), even_down=True)
@@ -142,11 +174,13 @@ class SimulatedPbx:
     def regains_link(self) -> None:
         self.up = True
         self._tell(LinkUp(survey=self.survey()))
+        self._tell_calls()
 
     def restarts(self) -> None:
         """All calls are gone, and the link is lost until `regains_link`."""
         self.loses_link()
         self.channels.clear()
+        self._calls.clear()
         self.started += "'"
 
     def talking(self, channel: ChannelId) -> frozenset[ChannelId]:
@@ -168,6 +202,7 @@ class SimulatedPbx:
         self._report = report
         if self.up:
             self._tell(LinkUp(survey=self.survey()))
+            self._tell_calls()
         while True:
             await self.clock.sleep(3600)
 
@@ -256,6 +291,14 @@ class SimulatedPbx:
             raise ChannelUnknownError(channel)
         self.told[channel] = state
 
+    async def follow(self, wanted: Callable[[str], bool]) -> None:
+        self._wanted = wanted
+        self._tell_calls()
+
+    async def message(self, endpoint: Endpoint, body: str) -> None:
+        self._need_link()
+        self.messages.append((endpoint.address, body))
+
     async def check(self, agents: Sequence[Agent]) -> Sequence[Finding]:
         return [Finding(subject="simulated switch", ok=True, detail="no calls leave this process")]
 
@@ -296,6 +339,13 @@ class SimulatedPbx:
         found = self.channels.get(channel)
         if found is not None and not found.up:
             self._end(channel, e.EndedBy.NO_ANSWER, "19 No Answer")
+
+    def _tell_calls(self) -> None:
+        """Those that are up."""
+        for began in filter(self._is_wanted, self._calls.values()):
+            self._tell(began)
+            if self.channels[began.leg].up:
+                self._tell(CallAnswered(call=began.call, leg=began.leg))
 
     def _leg(self, channel: ChannelId, event: e.LegEvent) -> None:
         if channel in self.channels:

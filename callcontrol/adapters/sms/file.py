@@ -7,38 +7,44 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from callcontrol.ports import PortError, Text
+from callcontrol.ports import Message, PortError
 
 
 class FileGateway:
-    """Keyed: a text whose dedupe key is in the file already is not written again."""
+    """A text whose dedupe key is in the file already is not written again."""
+
+    keyed = True
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._written: set[str] = set()
         self._read_up_to = 0
 
-    async def send(self, text: Text) -> None:
+    async def send(self, message: Message) -> str:
         """On disk when it returns. Raises PortError, always retryable: a disk may be given room."""
         try:
-            await asyncio.to_thread(self._append, text)
+            await asyncio.to_thread(self._append, message)
         except OSError as error:
             raise PortError(f"{self._path}: {error.strerror}", retryable=True) from error
+        return ""
 
-    def _append(self, text: Text) -> None:
+    async def close(self) -> None:
+        pass
+
+    def _append(self, message: Message) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "r+b", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             torn = self._catch_up(file.fileno())
-            if text.dedupe_key in self._written:
+            if message.dedupe_key in self._written:
                 return
             line = {
                 "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-                "to": text.to,
-                "body": text.body,
-                "transfer": text.transfer_id,
-                "key": text.dedupe_key,
+                "to": message.to,
+                "body": message.body,
+                "transfer": message.transfer_id,
+                "key": message.dedupe_key,
             }
             file.write(b"\n" * torn + json.dumps(line, ensure_ascii=False).encode() + b"\n")
             os.fsync(file.fileno())

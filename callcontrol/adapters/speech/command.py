@@ -56,6 +56,10 @@ class CommandSpeech:
                 self._rendering.pop(name, None)
         return (self._settings.directory_on_pbx or self._settings.directory) / name
 
+    async def erase(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            (self._settings.directory / self._name(text)).unlink()
+
     def _name(self, text: str) -> str:
         """By content and commands, so that another voice makes another file."""
         parts = (*self._settings.command, "", *self._settings.convert, "", text)

@@ -225,7 +225,9 @@ def _put_bots(connection: Connection, old: stored.Known, new: Directory, now: da
     statement = upsert(connection.dialect.name, s.bot, frozenset({"position"}))
     _run(connection, statement, map(_bot_values, written))
     _mark_removed(connection, s.bot, old.bots.keys() - {bot.id for bot in new.bots}, now)
-    _clear(connection, s.bot_fallback, "bot_id", [bot.id for bot in written])
+    for table in (s.bot_fallback, s.bot_contact):
+        _clear(connection, table, "bot_id", [bot.id for bot in written])
+    _run(connection, insert(s.bot_contact), (row for bot in written for row in _contact_rows(bot)))
     _run(
         connection,
         insert(s.bot_fallback),
@@ -235,6 +237,20 @@ def _put_bots(connection: Connection, old: stored.Known, new: Directory, now: da
             for n, fallback in enumerate(bot.fallbacks, start=1)
         ),
     )
+
+
+def _contact_rows(bot: Bot) -> Rows:
+    for outcome, actions in (("on_connected", bot.on_connected), ("on_missed", bot.on_missed)):
+        listed = [(named.name, contact) for named in actions.notify_lists for contact in named.contacts]
+        for n, (name, contact) in enumerate(listed, start=1):
+            yield {
+                "bot_id": bot.id,
+                "outcome": outcome,
+                "position": n,
+                "list": name,
+                "name": contact.name,
+                "phone": contact.phone,
+            }
 
 
 def _reordered(old: stored.Known, new: Directory) -> bool:
@@ -341,7 +357,9 @@ def _action_values(prefix: str, actions: OutcomeActions) -> dict[str, bool]:
         f"{prefix}_cancel_cadence": actions.cancel_cadence,
         f"{prefix}_notify_agent": actions.notify_agent,
         f"{prefix}_notify_owner": actions.notify_owner,
+        f"{prefix}_notify_pool": actions.notify_pool,
         f"{prefix}_create_task": actions.create_task,
+        f"{prefix}_webhook": actions.webhook,
     }
 
 

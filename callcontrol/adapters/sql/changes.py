@@ -14,6 +14,7 @@ from callcontrol.core.model import (
     Compare,
     Condition,
     Contact,
+    ContactList,
     DatedWindow,
     Directory,
     During,
@@ -122,11 +123,18 @@ def _words(value: Any) -> str:  # noqa: PLR0912 - one line for each kind of valu
             return f"{label}: {_words(endpoint)}"
         case Contact(name=name, phone=phone):
             return f"{name} {phone}"
+        case ContactList(name=name, contacts=contacts):
+            return f"{name} ({_words(contacts)})"
         case DatedWindow():
             told = f"{value.on} {_clock(value.start_min)}-{_clock(value.end_min)}"
             return f"{told} {'open' if value.opens else 'closed'}{f' ({value.why})' if value.why else ''}"
         case OutcomeActions():
-            return ", ".join(f.name for f in fields(value) if getattr(value, f.name)) or "none"
+            return (
+                ", ".join(
+                    _action(f.name, getattr(value, f.name)) for f in fields(value) if getattr(value, f.name)
+                )
+                or "none"
+            )
         case tuple():
             return ", ".join(_words(item) for item in value)
         case frozenset():
@@ -135,6 +143,11 @@ def _words(value: Any) -> str:  # noqa: PLR0912 - one line for each kind of valu
             return _condition(value)
         case _:
             return str(value)
+
+
+def _action(name: str, value: Any) -> str:
+    """A switch that is on, or the lists with who is on them."""
+    return name if value is True else f"{name} {_words(value)}"
 
 
 def _condition(value: Condition) -> str:

@@ -66,7 +66,13 @@ def claim(connection: Connection, claims: Iterable[Claim]) -> set[AgentId]:
     none for a transfer that has its outcome.
     """
     wanted = [
-        (one.agent_id, one.by, stored(connection.dialect, one.until), one.pool_id, stored(connection.dialect, one.at))
+        (
+            one.agent_id,
+            one.by,
+            stored(connection.dialect, one.until),
+            one.pool_id,
+            stored(connection.dialect, one.at),
+        )
         for one in sorted(claims, key=lambda one: one.agent_id)
     ]
     if not wanted:

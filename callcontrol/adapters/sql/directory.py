@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import groupby
 from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,7 @@ from callcontrol.core.model import (
     Bot,
     BotId,
     Contact,
+    ContactList,
     DatedWindow,
     Directory,
     Endpoint,
@@ -42,6 +44,7 @@ from callcontrol.core.model import (
     StrikePolicy,
     Window,
 )
+from callcontrol.ports import Subscription
 
 T = TypeVar("T")
 
@@ -124,10 +127,14 @@ _TOGGLED = select(s.agent.c.id, s.agent.c.available, s.agent.c.toggle_seq).where
 
 
 class Memory:
-    """The newest directory read. Threads may share it: what it holds is replaced, never changed."""
+    """The newest directory read. Threads may share it: what it holds is replaced, never changed.
 
-    def __init__(self) -> None:
+    With it goes who is told of facts by webhook, which the configuration says and the database does not.
+    """
+
+    def __init__(self, subscriptions: Sequence[Subscription] = ()) -> None:
         self._roster = Roster()
+        self.subscriptions = tuple(subscriptions)
 
     @property
     def newest(self) -> Roster:
@@ -181,6 +188,7 @@ def read(connection: Connection, version: int) -> Known:
     exceptions = _grouped(connection, s.agent_exception, "agent_id", _exception)
     tags = _tags(connection, s.agent_tag, "agent_id")
     fallbacks = _grouped(connection, s.bot_fallback, "bot_id", _fallback)
+    contacts = _grouped(connection, s.bot_contact, "bot_id", lambda row: row)
     listed = _grouped(connection, s.pool_member, "pool_id", lambda row: AgentId(row.agent_id))
     pool_tags = _tags(connection, s.pool_tag, "pool_id")
     people = connection.execute(
@@ -190,7 +198,7 @@ def read(connection: Connection, version: int) -> Known:
         _agent(row, windows[row.id], endpoints[row.id], exceptions[row.id], tags[row.id]) for row in people
     ]
     bots = [
-        (_bot(row, fallbacks[row.id]), row.removed_at is not None)
+        (_bot(row, fallbacks[row.id], contacts[row.id]), row.removed_at is not None)
         for row in connection.execute(select(s.bot).order_by(s.bot.c.position))
     ]
     rules = tuple(
@@ -323,7 +331,7 @@ def _pool(row: Any, agent_ids: Sequence[AgentId], tags: frozenset[str]) -> Pool:
     )
 
 
-def _bot(row: Any, fallbacks: tuple[Fallback, ...]) -> Bot:
+def _bot(row: Any, fallbacks: tuple[Fallback, ...], contacts: Sequence[Any]) -> Bot:
     owner = None
     if row.owner_phone is not None:
         owner = Contact(name=row.owner_name or "", phone=row.owner_phone)
@@ -340,16 +348,27 @@ def _bot(row: Any, fallbacks: tuple[Fallback, ...]) -> Bot:
         fallback_all_at_once=row.fallback_all_at_once,
         missed_goto=row.missed_goto,
         owner=owner,
-        on_connected=_actions(row, "on_connected"),
-        on_missed=_actions(row, "on_missed"),
+        on_connected=_actions(row, "on_connected", contacts),
+        on_missed=_actions(row, "on_missed", contacts),
     )
 
 
-def _actions(row: Any, prefix: str) -> OutcomeActions:
+def _actions(row: Any, prefix: str, contacts: Sequence[Any]) -> OutcomeActions:
     columns = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for a row by column
     return OutcomeActions(
         cancel_cadence=columns[f"{prefix}_cancel_cadence"],
         notify_agent=columns[f"{prefix}_notify_agent"],
         notify_owner=columns[f"{prefix}_notify_owner"],
+        notify_pool=columns[f"{prefix}_notify_pool"],
+        notify_lists=_lists(found for found in contacts if found.outcome == prefix),
         create_task=columns[f"{prefix}_create_task"],
+        webhook=columns[f"{prefix}_webhook"],
+    )
+
+
+def _lists(rows: Iterable[Any]) -> tuple[ContactList, ...]:
+    """Rows of a list follow each other."""
+    return tuple(
+        ContactList(name=name, contacts=tuple(Contact(name=row.name, phone=row.phone) for row in of_list))
+        for name, of_list in groupby(rows, key=lambda row: row.list)
     )

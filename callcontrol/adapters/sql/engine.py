@@ -4,7 +4,7 @@ import sqlite3
 from time import monotonic, sleep
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import URL
 
 WAIT_MS = 4000  # for a lock, a statement, a connection: less than the store's own limit
@@ -69,6 +69,12 @@ def reading(engine: Engine) -> Engine:
     if engine.dialect.name == "sqlite":
         return engine.execution_options(readonly=True)
     return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def allow(connection: Connection, seconds: float) -> None:
+    """Let the statements of this transaction take so long; SQLite's may always."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SET LOCAL statement_timeout = {int(seconds * 1000)}"))
 
 
 def by_statement(engine: Engine) -> Engine:

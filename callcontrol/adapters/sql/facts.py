@@ -50,12 +50,22 @@ class About:
 class Facts:
     """The facts of now for one lead, step by step; it remembers which pool each step was about."""
 
-    def __init__(self, connection: Connection, roster: Roster, bot: Bot, lead: Lead, now: datetime) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        roster: Roster,
+        bot: Bot,
+        lead: Lead,
+        now: datetime,
+        *,
+        in_full: bool = False,
+    ) -> None:
         self._connection = connection
         self._roster = roster
         self._bot = bot
         self._lead = lead
         self._now = now
+        self._in_full = in_full
         self._pools: dict[StepKind, PoolId] = {}
 
     def __call__(self, step: Step) -> RoutingFacts:
@@ -131,7 +141,7 @@ class Facts:
 
     def _of_set(self, agents: int) -> tuple[Sequence[Agent], str]:
         size = agents.bit_count()
-        if size <= IN_FULL:
+        if size <= IN_FULL or self._in_full:
             return tuple(self._roster.agents(members(agents))), ""
         on_duty = self._roster.on_duty(agents, self._now)
         off = size - len(on_duty)

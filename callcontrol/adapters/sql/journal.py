@@ -11,6 +11,7 @@ from callcontrol.adapters.sql.codec import decode, encode
 from callcontrol.adapters.sql.driven import Driven
 from callcontrol.adapters.sql.instants import stored
 from callcontrol.adapters.sql.statements import insert_once, upsert
+from callcontrol.core.events import AttemptResolved
 from callcontrol.core.model import (
     AcceptBy,
     AgentId,
@@ -20,9 +21,11 @@ from callcontrol.core.model import (
     Leg,
     LegFate,
     LegRecord,
+    PoolId,
     StepKind,
     TransferId,
 )
+from callcontrol.core.tuning import rings_of
 from callcontrol.ports import Entry, StoreError
 
 _COLUMNS = (
@@ -32,7 +35,11 @@ _COLUMNS = (
     s.journal.c.type,
     s.journal.c.payload,
 )
+_OF_THE_OUTCOME = frozenset({"bot_id", "requested_at"})  # see past: a later turn leaves them
 _OF = select(*_COLUMNS).where(s.journal.c.transfer_id == bindparam("sought")).order_by(s.journal.c.seq)
+_RESOLVED = select(s.journal.c.payload).where(
+    s.journal.c.transfer_id == bindparam("sought"), s.journal.c.type == AttemptResolved.__name__
+)
 _OF_UNCLOSED = (
     select(*_COLUMNS)
     .join(s.transfer, s.transfer.c.id == s.journal.c.transfer_id)
@@ -40,7 +47,10 @@ _OF_UNCLOSED = (
     .order_by(s.journal.c.transfer_id, s.journal.c.seq)
 )
 _APPEND = Driven(lambda dialect: insert_once(dialect, s.journal), [column.name for column in _COLUMNS])
-_PUT_LEG = Driven(lambda dialect: upsert(dialect, s.leg), [column.name for column in s.leg.columns])
+_PUT_LEG = Driven(
+    lambda dialect: upsert(dialect, s.leg, _OF_THE_OUTCOME),
+    [column.name for column in s.leg.columns if column.name not in _OF_THE_OUTCOME],
+)
 _LEGS_OF = (
     select(s.leg)
     .where(s.leg.c.transfer_id == bindparam("sought"))
@@ -79,6 +89,13 @@ def of_unclosed(connection: Connection) -> Mapping[str, tuple[Entry, ...]]:
     return defaultdict(tuple, {key: tuple(entries) for key, entries in found.items()})
 
 
+def resolved(connection: Connection, transfer_id: TransferId) -> tuple[AttemptResolved, ...]:
+    """Whom each attempt considered."""
+    payloads = connection.execute(_RESOLVED, {"sought": transfer_id}).scalars()
+    events = [decode(AttemptResolved.__name__, payload) for payload in payloads]
+    return tuple(event for event in events if isinstance(event, AttemptResolved))
+
+
 def put_legs(connection: Connection, transfer_id: TransferId, legs: Iterable[LegRecord]) -> None:
     rows = [_leg_values(connection, transfer_id, record) for record in legs]
     if rows:
@@ -105,7 +122,7 @@ def _entry(row: Any) -> Entry:
 
 
 def _leg_values(connection: Connection, transfer_id: TransferId, record: LegRecord) -> dict[str, Any]:
-    leg = record.leg
+    leg, ended = record.leg, rings_of(record)
     return {
         "id": leg.id,
         "transfer_id": transfer_id,
@@ -124,6 +141,9 @@ def _leg_values(connection: Connection, transfer_id: TransferId, record: LegReco
         "ended_at": stored(connection.dialect, record.ended_at),
         "fate": record.fate,
         "cause": record.cause,
+        "pool_id": record.pool_id,
+        "ending": ended and ended.end,
+        "rang_s": ended and ended.second,
     }
 
 
@@ -140,6 +160,7 @@ def _leg_record(row: Any) -> LegRecord:
         ended_at=row.ended_at,
         fate=None if row.fate is None else LegFate(row.fate),
         cause=row.cause,
+        pool_id=None if row.pool_id is None else PoolId(row.pool_id),
     )
 
 

@@ -1,21 +1,24 @@
 """`record`: one turn of the machine, and with an outcome all that it brings, in one transaction."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Text, bindparam, exists, literal_column, or_, select, update
+from sqlalchemy import Connection, Text, bindparam, exists, or_, select, update
 
-from callcontrol.adapters.sql import claims, journal, standings
+from callcontrol.adapters.sql import cadence, claims, hooks, journal, leads, outbox, past, standings, tasks
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.directory import Memory
-from callcontrol.adapters.sql.statements import insert_once
-from callcontrol.core.followup import FollowUp, NewTask, TextOut
-from callcontrol.core.model import Connected, Missed, Outcome, TransferId
+from callcontrol.adapters.sql.facts import Facts
+from callcontrol.core.escalation import TaskRules
+from callcontrol.core.followup import FollowUp, Recipient, TextOut
+from callcontrol.core.model import Connected, LeadId, Missed, Outcome, Step, StepKind, TransferId
 from callcontrol.core.standing import Became
-from callcontrol.ports import StoreError, Transition
+from callcontrol.ports import NewMessage, StoreError, Transition
 
-CALL_BACK = "call_back"
+MOST_OF_A_POOL = 50  # texts at once; more of them would be spam
 
+_WINNER = s.leg.c.id == bindparam("by_leg", type_=Text)
 _FINISH = (
     update(s.transfer)
     .where(
@@ -23,10 +26,10 @@ _FINISH = (
         s.transfer.c.outcome.is_(None),
         or_(
             bindparam("by_leg", type_=Text).is_(None),
-            exists().where(s.leg.c.id == bindparam("by_leg", type_=Text)),
+            exists().where(_WINNER),
         ),
     )
-    .returning(s.transfer.c.lead_id)
+    .returning(s.transfer.c.lead_id, s.transfer.c.bot_id, s.transfer.c.requested_at)
 )
 _OUTCOME = select(
     s.transfer.c.outcome,
@@ -35,13 +38,9 @@ _OUTCOME = select(
     s.transfer.c.outcome_follow_up,
 ).where(s.transfer.c.id == bindparam("transfer"))
 _CLOSE = update(s.transfer).where(s.transfer.c.id == bindparam("transfer"), s.transfer.c.closed_at.is_(None))
-_CANCEL = tuple(
-    update(table).where(table.c.lead_id == bindparam("lead"), table.c.state == literal_column("'pending'"))
-    for table in (s.cadence_enrolment, s.cadence_step)
-)
 
 
-def record(connection: Connection, memory: Memory, transition: Transition) -> None:
+def record(connection: Connection, memory: Memory, transition: Transition, rules: TaskRules) -> None:
     transfer_id = transition.transfer_id
     at = transition.entries[-1].at if transition.entries else datetime.now(UTC)
     if not journal.append(connection, transfer_id, transition.entries):
@@ -50,8 +49,12 @@ def record(connection: Connection, memory: Memory, transition: Transition) -> No
             _check_same(connection, transfer_id, transition.outcome)
         return
     journal.put_legs(connection, transfer_id, transition.legs)
+    hooks.emit(connection, memory, *transition.hooks)
     if transition.outcome is not None:
-        _finish(connection, transfer_id, transition.outcome, transition.follow_up or FollowUp(), at)
+        follow_up = transition.follow_up or FollowUp()
+        lead_id = _finish(connection, memory, transfer_id, transition.outcome, follow_up=follow_up, at=at)
+        if lead_id is not None:
+            tasks.after(connection, memory, transition, lead_id, at=at, rules=rules)
     if any(change.became is not Became.RUNG for change in transition.standings):
         _leave_agents(connection, memory, transition)
     if transition.closed:
@@ -65,53 +68,77 @@ def record(connection: Connection, memory: Memory, transition: Transition) -> No
 def _leave_agents(connection: Connection, memory: Memory, transition: Transition) -> None:
     known = memory.current(connection)
     rested = standings.change(connection, known, transition.transfer_id, transition.standings)
-    rows = [
-        _text_row(
-            transition.transfer_id,
-            f"agent-rest:{one.agent.id}:{one.at.astimezone(UTC).isoformat()}",
-            TextOut(recipient="agent-rest", to=one.agent.phone, body=one.text),
-            one.at,
-        )
-        for one in rested
-        if one.agent.phone is not None
-    ]
-    if rows:
-        connection.execute(insert_once(connection.dialect.name, s.outbox), rows)
+    for one in rested:
+        if one.agent.phone is not None:
+            told = NewMessage(
+                dedupe_key=f"agent-rest:{one.agent.id}:{one.at.astimezone(UTC).isoformat()}",
+                transfer_id=transition.transfer_id,
+                recipient="agent-rest",
+                agent_id=one.agent.id,
+                to=one.agent.phone,
+                body=one.text,
+            )
+            outbox.enqueue(connection, (told,), one.at)
 
 
 def _finish(
-    connection: Connection, transfer_id: TransferId, outcome: Outcome, follow_up: FollowUp, at: datetime
-) -> None:
+    connection: Connection,
+    memory: Memory,
+    transfer_id: TransferId,
+    outcome: Outcome,
+    *,
+    follow_up: FollowUp,
+    at: datetime,
+) -> LeadId | None:
+    """Whose outcome it is; none where it had been written before."""
     columns = _columns(outcome)
-    lead_id = connection.execute(
+    finished = connection.execute(
         _FINISH,
         {"transfer": transfer_id, "by_leg": columns["outcome_leg_id"], "finished_at": at, **columns},
-    ).scalar_one_or_none()
-    if lead_id is None:
+    ).one_or_none()
+    if finished is None:
         _check_same(connection, transfer_id, outcome)
-        return
-    if follow_up.texts:
-        rows = [
-            _text_row(transfer_id, f"{transfer_id}:{columns['outcome']}:{text.recipient}", text, at)
-            for text in follow_up.texts
-        ]
-        connection.execute(insert_once(connection.dialect.name, s.outbox), rows)
-    if follow_up.task is not None:
-        row = _task(transfer_id, lead_id, follow_up.task, at)
-        connection.execute(insert_once(connection.dialect.name, s.task), row)
+        return None
+    past.keep(connection, transfer_id, outcome, finished, at)
+    lead_id = finished.lead_id
+    texts = list(follow_up.texts)
+    if follow_up.to_pool:
+        lead = leads.by_id(connection, lead_id)
+        bot = memory.current(connection).bots.get(finished.bot_id)
+        if lead is not None and bot is not None:
+            facts = Facts(connection, memory.roster(connection), bot, lead, at)
+            texts += _to_pool(facts, follow_up)
+    outbox.enqueue(connection, [_message(transfer_id, columns["outcome"], text) for text in texts], at)
     if follow_up.cancel_cadence:
         why = f"{columns['outcome']}: {columns['outcome_reason']}"
-        for statement in _CANCEL:
-            connection.execute(
-                statement,
-                {
-                    "lead": lead_id,
-                    "state": "cancelled",
-                    "cancelled_at": at,
-                    "cancelled_by": transfer_id,
-                    "why": why,
-                },
+        cadence.cancel(connection, memory, lead_id, by=transfer_id, why=why, at=at, transfer_id=transfer_id)
+    return LeadId(lead_id)
+
+
+def _to_pool(facts: Facts, follow_up: FollowUp) -> Iterator[TextOut]:
+    """To who is in the lead's pool now and has a number that gets no other text of this outcome."""
+    told = {text.to for text in follow_up.texts}
+    for candidate in facts(Step(kind=StepKind.GROUP)).candidates[:MOST_OF_A_POOL]:
+        agent = candidate.agent
+        if agent.active and agent.phone is not None and agent.phone not in told:
+            told.add(agent.phone)
+            yield TextOut(
+                recipient=f"{Recipient.POOL}:{agent.id}",
+                to=agent.phone,
+                body=follow_up.to_pool,
+                agent_id=agent.id,
             )
+
+
+def _message(transfer_id: TransferId, outcome: str, text: TextOut) -> NewMessage:
+    return NewMessage(
+        dedupe_key=f"{transfer_id}:{outcome}:{text.recipient}",
+        transfer_id=transfer_id,
+        recipient=text.recipient.partition(":")[0],
+        agent_id=text.agent_id,
+        to=text.to,
+        body=text.body,
+    )
 
 
 def _check_same(connection: Connection, transfer_id: TransferId, outcome: Outcome) -> None:
@@ -143,32 +170,3 @@ def _columns(outcome: Outcome) -> dict[str, Any]:
                 "outcome_leg_id": None,
                 "outcome_follow_up": follow_up,
             }
-
-
-def _text_row(transfer_id: TransferId, dedupe_key: str, text: TextOut, at: datetime) -> dict[str, Any]:
-    return {
-        "dedupe_key": dedupe_key,
-        "transfer_id": transfer_id,
-        "recipient": text.recipient,
-        "to": text.to,
-        "body": text.body,
-        "state": "queued",
-        "attempts": 0,
-        "next_at": at,
-        "last_error": "",
-        "created_at": at,
-    }
-
-
-def _task(transfer_id: TransferId, lead_id: str, task: NewTask, at: datetime) -> dict[str, Any]:
-    return {
-        "transfer_id": transfer_id,
-        "kind": CALL_BACK,
-        "lead_id": lead_id,
-        "title": task.title,
-        "reason": task.reason,
-        "owner_agent_id": task.owner_agent_id,
-        "created_at": at,
-        "due_at": task.due_at,
-        "state": "open",
-    }

@@ -11,7 +11,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from callcontrol.adapters.sql.engine import by_statement, make_engine, parse, reading
+from callcontrol.adapters.sql.engine import allow, by_statement, make_engine, parse, reading
 from callcontrol.adapters.sql.errors import LostRaceError, translated
 from callcontrol.ports import StoreError
 
@@ -22,6 +22,8 @@ Item = TypeVar("Item")
 LIMIT_S = 5.0
 MUCH_LIMIT_S = 60.0
 _READERS = 2
+_REPORTERS = 1  # for questions that take seconds: no short one waits for them, and SQLite is slower by two
+REPORT_LIMIT_S = 120.0
 _POSTGRESQL_WRITERS = 3  # more of them only take turns at the interpreter
 _TOGETHER = 32  # writes in one transaction: with more, the first of them would wait too long
 _RACES = 3  # times a question is asked after another process wrote the same key
@@ -35,12 +37,13 @@ class Runner:
         """Raises ValueError for a database that is not supported. Connects when first asked."""
         self._one_writer = parse(url).drivername == "sqlite"
         writers = 1 if self._one_writer else _POSTGRESQL_WRITERS
-        self._engine = make_engine(url, writers + _READERS)
+        self._engine = make_engine(url, writers + _READERS + _REPORTERS)
         self._reading = reading(self._engine)
         self._statements = by_statement(self._engine)
         self._writers = ThreadPoolExecutor(writers, "callcontrol-sql-write")
         self._readers = ThreadPoolExecutor(_READERS, "callcontrol-sql-read")
-        self._threads = (self._writers, self._readers)
+        self._reporters = ThreadPoolExecutor(_REPORTERS, "callcontrol-sql-report")
+        self._threads = (self._writers, self._readers, self._reporters)
         self._jobs: set[Future[Any]] = set()
         self._waiting: deque[_Job[Any]] = deque()
 
@@ -49,6 +52,19 @@ class Runner:
     ) -> T:
         job = _Job(lambda connection: question(connection, *args, **kwargs))
         return await self._ask(self._readers, job, partial(job.answer, self._reading))
+
+    async def read_at_leisure(
+        self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """A question over much of the database. It may take two minutes, in threads that nothing else waits for."""
+
+        def ask(connection: Connection) -> T:
+            allow(connection, REPORT_LIMIT_S)
+            return question(connection, *args, **kwargs)
+
+        job = _Job(ask)
+        work = partial(job.answer, self._reading)
+        return await self._ask(self._reporters, job, work, limit_s=REPORT_LIMIT_S)
 
     async def write(
         self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -75,6 +91,12 @@ class Runner:
         job = _Job(lambda connection: question(connection, *args, **kwargs))
         self._waiting.append(job)
         return await self._ask(self._writers, job, self._answer_waiting)
+
+    async def settle(self) -> None:
+        """Bring what was committed from SQLite's log into its file, and empty the log, if nobody reads it now."""
+        if self._one_writer:
+            job = _Job(lambda _: None)
+            await self._ask(self._writers, job, partial(_settle_file, self._engine, job))
 
     async def close(self) -> None:
         """What has been asked is answered first, if it ends in time."""
@@ -265,6 +287,22 @@ def _answer(engine: Engine, ask: Callable[[Connection], T]) -> T:
                     raise
                 was_cut = True
     raise StoreError("others were quicker to every agent, again and again", retryable=True)
+
+
+def _settle_file(engine: Engine, job: _Job[None]) -> None:
+    if not job.begins():
+        return
+    try:
+        with translated():
+            connection = engine.raw_connection()
+            try:
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                connection.close()
+    except BaseException as error:
+        job.done.set_exception(error)
+    else:
+        job.done.set_result(None)
 
 
 def _in_transaction(engine: Engine, ask: Callable[[Connection], T]) -> T:

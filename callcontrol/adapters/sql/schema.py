@@ -21,6 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     text,
+    true,
 )
 
 from callcontrol.adapters.sql.instants import Instant
@@ -175,6 +176,8 @@ rule = Table(
 )
 
 _ACTIONS = ("cancel_cadence", "notify_agent", "notify_owner", "create_task")
+_MORE_ACTIONS = {"notify_pool": false(), "webhook": true()}
+_OUTCOMES = ("on_connected", "on_missed")
 
 bot = Table(
     "bot",
@@ -195,6 +198,22 @@ bot = Table(
     *(Column(f"on_connected_{action}", Boolean, nullable=False) for action in _ACTIONS),
     *(Column(f"on_missed_{action}", Boolean, nullable=False) for action in _ACTIONS),
     Column("removed_at", Instant),
+    *(
+        Column(f"{outcome}_{action}", Boolean, nullable=False, server_default=default)
+        for outcome in _OUTCOMES
+        for action, default in _MORE_ACTIONS.items()
+    ),
+)
+
+bot_contact = Table(  # the lists that an outcome notifies
+    "bot_contact",
+    metadata,
+    Column("bot_id", ForeignKey(bot.c.id), primary_key=True),
+    Column("outcome", Text, primary_key=True),  # on_connected, on_missed
+    Column("position", Integer, primary_key=True),
+    Column("list", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("phone", Text, nullable=False),
 )
 
 bot_fallback = Table(
@@ -228,8 +247,11 @@ cadence_enrolment = Table(
     Column("name", Text, nullable=False),
     Column("state", Text, nullable=False),  # pending, cancelled, done
     Column("cancelled_at", Instant),
-    Column("cancelled_by", Text),  # a transfer's id
+    Column("cancelled_by", Text),  # a transfer's id, or whoever did it
     Column("why", Text, nullable=False),
+    Column("key", Text),  # idempotency key
+    Column("created_at", Instant),
+    _partial("uq_cadence_enrolment_key", "lead_id", "key", where="key IS NOT NULL", unique=True),
 )
 
 cadence_step = Table(
@@ -240,11 +262,17 @@ cadence_step = Table(
     Column("lead_id", ForeignKey(lead.c.id), nullable=False),
     Column("name", Text, nullable=False),
     Column("due_at", Instant),
-    Column("state", Text, nullable=False),  # pending, cancelled, done
+    Column("state", Text, nullable=False),  # pending, claimed, cancelled, done
     Column("cancelled_at", Instant),
     Column("cancelled_by", Text),
     Column("why", Text, nullable=False),
-    _partial("ix_cadence_step_pending", "lead_id", where="state = 'pending'"),
+    Column("claim_id", Text),
+    Column("claimed_by", Text),  # the worker, as it calls itself
+    Column("claimed_until", Instant),
+    Column("done_at", Instant),  # of a cancelled one: it had been carried out all the same
+    _partial("ix_cadence_step_open", "lead_id", where="state IN ('pending', 'claimed')"),
+    _partial("ix_cadence_step_due", "due_at", where="state IN ('pending', 'claimed')"),
+    _partial("uq_cadence_step_claim", "claim_id", where="claim_id IS NOT NULL", unique=True),
 )
 
 # --- transfers
@@ -268,6 +296,20 @@ transfer = Table(
     Column("outcome_follow_up", Boolean),
     Column("finished_at", Instant),
     Column("closed_at", Instant),
+    # for the statistics, as they were at the time; the last three with the outcome
+    Column("pattern", Text),
+    Column("ring_timeout_s", Float),
+    Column("fallback_attempts", Integer),  # steps that rang fallback numbers
+    Column("answer_us", BigInteger),  # the winner's phone, from being dialled to being picked up
+    Column("talking_us", BigInteger),  # from the request to agent and lead on one line
+    _partial(  # in the order of the report's groups, so that it need not sort
+        "ix_transfer_decided",
+        *("bot_id", "pattern", "ring_timeout_s", "outcome", "outcome_reason", "fallback_attempts"),
+        *("requested_at", "answer_us", "talking_us"),
+        where="outcome IS NOT NULL",
+    ),
+    Column("forgotten_at", Instant),  # its lead's data, see retention.py
+    _partial("ix_transfer_remembered", "requested_at", where="forgotten_at IS NULL"),
     _partial("uq_transfer_live_channel", "lead_channel", where="closed_at IS NULL", unique=True),
 )
 
@@ -299,6 +341,48 @@ leg = Table(
     Column("ended_at", Instant),
     Column("fate", Text),
     Column("cause", Text, nullable=False),
+    Column("pool_id", Text),
+    Column("ending", Text),  # answered, refused, cut: see core/tuning.py; none while it rings
+    Column("rang_s", Integer),  # whole seconds from dialling to the answer or the end
+    # of its transfer, once that is decided: statistics over a million legs join nothing
+    Column("bot_id", Text),
+    Column("requested_at", Instant),
+    _partial(
+        "ix_leg_decided",
+        *("agent_id", "attempt", "fate", "ending", "rang_s", "requested_at", "bot_id"),
+        *("dialled_at", "answered_at", "joined_at"),
+        where="requested_at IS NOT NULL",
+    ),
+)
+
+attempt = Table(  # of decided transfers, for the statistics
+    "attempt",
+    metadata,
+    Column("transfer_id", ForeignKey(transfer.c.id), primary_key=True),
+    Column("number", Integer, primary_key=True),  # 1 is the first
+    Column("step", Text, nullable=False),
+    Column("pool_id", Text),
+    Column("connected", Boolean, nullable=False),
+    Column("called_off", Boolean, nullable=False),  # before it was decided
+    Column("ending", Text, nullable=False),  # like a leg's
+    Column("rang_s", Integer, nullable=False),
+    Column("answer_us", BigInteger),
+    Column("talking_us", BigInteger),
+    Column("bot_id", Text, nullable=False),
+    Column("requested_at", Instant, nullable=False),
+    Index(
+        "ix_attempt_report",
+        *("number", "step", "pool_id", "connected", "called_off", "ending", "rang_s"),
+        *("requested_at", "bot_id", "answer_us", "talking_us"),
+    ),
+)
+
+kept_out = Table(  # of a missed transfer: agents who would have rung but for one term
+    "kept_out",
+    metadata,
+    Column("transfer_id", ForeignKey(transfer.c.id), primary_key=True),
+    Column("term", Text, primary_key=True),
+    Column("agents", Integer, nullable=False),
 )
 
 # --- what an outcome brings with it
@@ -308,19 +392,33 @@ outbox = Table(
     metadata,
     Column("id", _SERIAL, primary_key=True),
     Column("dedupe_key", Text, nullable=False, unique=True),
-    Column("transfer_id", ForeignKey(transfer.c.id), nullable=False, index=True),
-    Column("recipient", Text, nullable=False),  # agent, owner
+    Column("kind", Text, nullable=False, server_default="text"),  # text, webhook
+    Column("transfer_id", ForeignKey(transfer.c.id), index=True),
+    Column("recipient", Text, nullable=False),  # the role: agent, owner, ...
+    Column("agent_id", Text),
     Column("to", Text, nullable=False),
+    Column("queue", Text, nullable=False),  # those of one queue go one after the other
     Column("body", Text, nullable=False),
-    Column("state", Text, nullable=False),  # queued, claimed, sent, parked
+    Column("gateway", Text),  # this one and no other; none: by the routes
+    Column("via", Text),  # what the routes chose
+    Column("refused_by", Text, nullable=False, server_default=text("''")),  # gateways, between commas
+    Column("state", Text, nullable=False),  # queued, claimed, sent, parked, discarded
+    Column("doubtful", Boolean, nullable=False, server_default=false()),  # it may have been sent
     Column("attempts", Integer, nullable=False),
     Column("next_at", Instant, nullable=False),  # nobody takes it before
     Column("lease_until", Instant),  # claimed: until then it is the claimer's
     Column("last_error", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("sent_at", Instant),
-    _partial("ix_outbox_due", "next_at", where="state IN ('queued', 'claimed')"),
-    _partial("ix_outbox_unsent_to", "to", "id", where="state IN ('queued', 'claimed')"),
+    Column("provider_id", Text),
+    Column("delivery", Text),  # on_its_way, delivered, undelivered: as the gateway reported
+    Column("delivery_at", Instant),
+    Column("delivery_detail", Text, nullable=False, server_default=text("''")),
+    _partial("ix_outbox_due", "via", "id", where="state = 'queued'"),
+    _partial("ix_outbox_leased", "next_at", where="state = 'claimed'"),
+    _partial("ix_outbox_unsent", "queue", "id", where="state IN ('queued', 'claimed')"),
+    _partial("ix_outbox_parked", "id", where="state = 'parked'"),
+    _partial("ix_outbox_provider_id", "provider_id", where="provider_id IS NOT NULL"),
 )
 
 task = Table(
@@ -335,6 +433,48 @@ task = Table(
     Column("owner_agent_id", Text),
     Column("created_at", Instant, nullable=False, index=True),
     Column("due_at", Instant, nullable=False),
-    Column("state", Text, nullable=False),  # open
+    Column("state", Text, nullable=False),  # open, claimed, done
+    Column("owner_pool_id", Text),  # neither agent nor pool: the bot's owner
+    Column("claimed_by", Text),
+    Column("claimed_at", Instant),
+    Column("done_at", Instant),
+    Column("done_by", Text, nullable=False, server_default=text("''")),
+    Column("done_how", Text),  # call_back, lead_called, transfer, by_hand
+    Column("done_words", Text, nullable=False, server_default=text("''")),
+    Column("escalations", Integer, nullable=False, server_default=text("0")),  # texts sent
+    Column("escalate_at", Instant),  # the next one, while the task is open
+    Column("first_attempt_s", Float),  # from created_at, which is the miss, to the first call to the lead
+    Column("first_answered_s", Float),  # likewise to the first talk, whoever called
+    Column("talk_s", Float),  # of the call that closed it
     UniqueConstraint("transfer_id", "kind"),
+    _partial("ix_task_waiting", "lead_id", where="state IN ('open', 'claimed')"),
+    _partial("ix_task_escalate", "escalate_at", where="state = 'open'"),
+)
+
+task_note = Table(
+    "task_note",
+    metadata,
+    Column("id", _SERIAL, primary_key=True),
+    Column("task_id", ForeignKey(task.c.id), nullable=False),
+    Column("key", Text, nullable=False),  # the same again is no other note
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    UniqueConstraint("task_id", "key"),
+)
+
+task_call = Table(  # between the lead and somebody here, seen by the switch
+    "task_call",
+    metadata,
+    Column("task_id", ForeignKey(task.c.id), primary_key=True),
+    Column("call", Text, primary_key=True),  # the unique id of the channel that dialled
+    Column("direction", Text, nullable=False),  # back, in
+    Column("agent_id", Text),
+    Column("who", Text, nullable=False),
+    Column("began_at", Instant, nullable=False),
+    Column("answered_at", Instant),
+    Column("answered_leg", Text),
+    Column("ended_at", Instant),
+    Column("result", Text),  # closes, noted
+    _partial("ix_task_call_up", "call", where="ended_at IS NULL"),
 )

@@ -1,7 +1,7 @@
 """The `Store` port on SQLite or PostgreSQL."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
@@ -11,23 +11,31 @@ from sqlalchemy import Connection
 from callcontrol.adapters.sql import (
     agents,
     apply,
+    backlog,
     cadence,
+    callbacks,
     checks,
     directory,
     history,
     journal,
+    mailroom,
     outbox,
     outcomes,
     resolving,
+    retention,
     tasks,
     transfers,
 )
+from callcontrol.adapters.sql.analytics import SqlStatistics
 from callcontrol.adapters.sql.changes import Change
 from callcontrol.adapters.sql.migrate import SchemaStatus, status_of, upgrade_in
 from callcontrol.adapters.sql.own_agents import Snapshot
 from callcontrol.adapters.sql.own_tables import NOTHING, OwnDatabase, OwnTables, Site
 from callcontrol.adapters.sql.runner import Batch, Runner
+from callcontrol.core.callback import FollowedCall, Person, Verdict
+from callcontrol.core.escalation import TaskRules
 from callcontrol.core.events import AttemptResolved
+from callcontrol.core.followup import TextOut
 from callcontrol.core.model import (
     Agent,
     AgentId,
@@ -43,23 +51,39 @@ from callcontrol.core.model import (
     TransferId,
 )
 from callcontrol.ports import (
+    Backlog,
+    Cancelled,
+    Claim,
+    ClaimedStep,
     Decide,
+    DeliveryReport,
     ElsewhereError,
+    Enrolment,
     Entry,
     FactsOf,
     Finding,
     First,
+    Forgotten,
+    Message,
+    MessageStatus,
     NewLead,
+    Overdue,
+    Planned,
     Request,
+    Setback,
     StoreError,
+    Subscription,
     Task,
-    Text,
-    TextStatus,
+    TaskFilter,
     TransferRow,
     Transition,
+    WaitingLead,
+    Which,
+    Whom,
 )
 
 T = TypeVar("T")
+_PORTION = 500
 
 _TOLD = 5  # of the site's own rows with something wrong
 
@@ -72,18 +96,31 @@ class SqlStore:
     """Each method is one question in one transaction; see the modules named for their subject."""
 
     def __init__(
-        self, url: str, *, own: OwnTables | None = None, now: Callable[[], datetime] = _utc_now
+        self,
+        url: str,
+        *,
+        own: OwnTables | None = None,
+        subscriptions: Sequence[Subscription] = (),
+        now: Callable[[], datetime] = _utc_now,
+        task_rules: TaskRules | None = None,
     ) -> None:
         """`sqlite:///PATH` or `postgresql://...`. Raises ValueError for anything else.
 
-        `own`: where the site's leads and toggles are, if not here.
+        `own`: where the site's leads and toggles are, if not here. `subscriptions`: who is told by webhook.
         """
         self._runner = Runner(url)
-        self._memory = directory.Memory()
+        self._memory = directory.Memory(subscriptions)
         self._resolving = Batch(self._runner, partial(resolving.resolve, self._memory))
         self._own = None if own is None else OwnDatabase(own)
         self._synchronised: tuple[Snapshot, int] | None = None  # with which version of the directory
         self._now = now
+        self._task_rules = task_rules or TaskRules()
+        self._statistics = SqlStatistics(self._runner)
+
+    @property
+    def statistics(self) -> SqlStatistics:
+        """The questions of reports."""
+        return self._statistics
 
     async def ensure_schema(self) -> Sequence[str]:
         """Give an empty database its tables; refuse one of another version, saying what to do. Look whether
@@ -234,6 +271,7 @@ class SqlStore:
                 now=now,
                 first=first,
                 site=site,
+                rules=self._task_rules,
             )
 
     async def resolve(self, row: TransferRow, step: Step, decide: Decide, now: datetime) -> AttemptResolved:
@@ -242,16 +280,22 @@ class SqlStore:
         return await self._resolving.ask(asked)
 
     async def consult(
-        self, bot_id: BotId, lead: LeadId | NewLead, look: Callable[[Bot, Lead, FactsOf], T], now: datetime
+        self,
+        bot_id: BotId,
+        lead: LeadId | NewLead,
+        look: Callable[[Bot, Lead, FactsOf], T],
+        now: datetime,
+        *,
+        in_full: bool = False,
     ) -> T:
         site = await self._site(lead, toggles=True)
         with site.explained():
             return await self._runner.read(
-                transfers.consult, self._memory, bot_id, lead, look, now=now, site=site
+                transfers.consult, self._memory, bot_id, lead, look, now=now, site=site, in_full=in_full
             )
 
     async def record(self, transition: Transition) -> None:
-        await self._runner.write_together(outcomes.record, self._memory, transition)
+        await self._runner.write_together(outcomes.record, self._memory, transition, self._task_rules)
 
     async def unclosed(self) -> Sequence[tuple[TransferRow, tuple[Entry, ...]]]:
         return await self._runner.read(transfers.unclosed, self._memory)
@@ -268,27 +312,133 @@ class SqlStore:
     async def legs(self, transfer_id: TransferId) -> Sequence[LegRecord]:
         return await self._runner.read(journal.legs_of, transfer_id)
 
-    async def tasks(self, limit: int) -> Sequence[Task]:
-        return await self._runner.read(tasks.newest, limit)
+    async def tasks(self, limit: int, wanted: TaskFilter | None = None) -> Sequence[Task]:
+        return await self._runner.read(tasks.newest, limit, wanted)
 
-    async def texts(self, transfer_id: TransferId) -> Sequence[TextStatus]:
-        return await self._runner.read(outbox.of_transfer, transfer_id)
+    async def task(self, task_id: int) -> Task:
+        return await self._runner.read(tasks.one, task_id)
 
-    async def claim_texts(self, limit: int, now: datetime, lease_s: float) -> Sequence[Text]:
-        return await self._runner.write(outbox.claim, limit, now, lease_s)
+    async def claim_task(self, task_id: int, by: str, now: datetime) -> Task:
+        return await self._runner.write(tasks.claim, self._memory, task_id, by, now)
 
-    async def text_sent(self, text: Text, now: datetime) -> None:
-        await self._runner.write(outbox.sent, text, now)
+    async def note_task(self, task_id: int, by: str, text: str, now: datetime) -> Task:
+        return await self._runner.write(tasks.note, task_id, by, text, now=now, rules=self._task_rules)
 
-    async def text_failed(self, text: Text, now: datetime, why: str, *, retry_in_s: float | None) -> None:
-        await self._runner.write(outbox.failed, text, now, why, retry_in_s)
+    async def finish_task(self, task_id: int, by: str, words: str, now: datetime) -> Task:
+        return await self._runner.write(tasks.finish, self._memory, task_id, by, words, now=now)
 
-    async def enrol(self, lead_id: LeadId, name: str, steps: Sequence[cadence.Planned]) -> int:
-        """Put the lead into a cadence; the enrolment's id."""
-        return await self._runner.write(cadence.enrol, lead_id, name, steps)
+    async def waiting_leads(self) -> Sequence[WaitingLead]:
+        return await self._runner.read(tasks.waiting_leads)
 
-    async def cadences(self, lead_id: LeadId) -> Sequence[cadence.Enrolment]:
+    async def person_at(self, address: str, number: str) -> Person | None:
+        return await self._runner.read(callbacks.person_at, self._memory, address, number)
+
+    async def unended_calls(self) -> Sequence[FollowedCall]:
+        return await self._runner.read(callbacks.unended)
+
+    async def put_call(self, call: FollowedCall, verdict: Verdict | None = None) -> bool:
+        return await self._runner.write(callbacks.put, self._memory, call, verdict, self._task_rules)
+
+    async def overdue(self, now: datetime, limit: int) -> Sequence[Overdue]:
+        return await self._runner.read(callbacks.overdue, self._memory, now, limit)
+
+    async def put_off(self, task: Task, until: datetime) -> None:
+        await self._runner.write(callbacks.put_off, task, until)
+
+    async def escalate(self, task: Task, texts: Sequence[TextOut], now: datetime) -> bool:
+        return await self._runner.write(
+            callbacks.escalate, self._memory, task, texts, now=now, rules=self._task_rules
+        )
+
+    async def claim_messages(
+        self,
+        route: Callable[[Message], str | None],
+        room: Mapping[str, int],
+        now: datetime,
+        lease_s: float,
+        *,
+        resends: Collection[str] = (),
+        holding: Collection[int] = (),
+    ) -> Claim:
+        seen = await self._runner.read(outbox.look, room, now, holding)
+        if not seen:
+            return Claim()
+        return await self._runner.write_together(
+            outbox.claim, seen, route, room, now, lease_s=lease_s, resends=resends, holding=holding
+        )
+
+    async def message_sent(self, message: Message, now: datetime, provider_id: str) -> None:
+        await self._runner.write_together(outbox.sent, message, now, provider_id)
+
+    async def message_failed(self, message: Message, now: datetime, setback: Setback) -> None:
+        await self._runner.write_together(outbox.failed, message, now, setback)
+
+    async def reroute(self, gateway: str | None = None) -> None:
+        ids = await self._runner.read(outbox.waiting, gateway)
+        for some in _in_portions(ids):
+            await self._runner.write(outbox.reroute, some)
+
+    async def park_orphans(self, known: Collection[str]) -> int:
+        return await self._runner.write(outbox.park_orphans, known)
+
+    async def messages(self, which: Which, limit: int) -> Sequence[MessageStatus]:
+        return await self._runner.read(mailroom.newest, which, limit)
+
+    async def retry_messages(self, which: Which, now: datetime) -> int:
+        ids = await self._runner.read(mailroom.stuck, which)
+        return sum([await self._runner.write(mailroom.retry, some, now) for some in _in_portions(ids)])
+
+    async def discard_messages(self, which: Which) -> int:
+        ids = await self._runner.read(mailroom.stuck, which)
+        return sum([await self._runner.write(mailroom.discard, some) for some in _in_portions(ids)])
+
+    async def report_delivery(self, report: DeliveryReport, now: datetime) -> bool:
+        return await self._runner.write(mailroom.report, report, now)
+
+    async def backlog(self) -> Backlog:
+        return await self._runner.read(backlog.backlog)
+
+    async def forget(self, whom: Whom, now: datetime, *, with_tasks: bool) -> Forgotten:
+        about = await self._runner.read_at_leisure(retention.messages_about, whom)
+        found = await self._runner.write(retention.forget, whom, about, now, with_tasks=with_tasks)
+        await self._runner.settle()
+        return found
+
+    async def forget_before(self, before: datetime, now: datetime) -> Forgotten:
+        due = await self._runner.read_at_leisure(retention.due, before)
+        found = await self._runner.write(retention.forget_due, due, now)
+        if not found.transfers:
+            await self._runner.settle()
+        return found
+
+    async def enrol(
+        self, lead_id: LeadId, name: str, steps: Sequence[Planned], *, key: str | None = None
+    ) -> int:
+        site = await self._site(lead_id)
+        with site.explained():
+            return await self._runner.write(
+                cadence.enrol, lead_id, name, steps, key=key, now=self._now(), site=site
+            )
+
+    async def cadences(self, lead_id: LeadId) -> Sequence[Enrolment]:
         return await self._runner.read(cadence.of_lead, lead_id)
+
+    async def cancel_cadence(self, lead_id: LeadId, *, by: str, why: str) -> Cancelled:
+        return await self._runner.write(cadence.cancel, self._memory, lead_id, by=by, why=why, at=self._now())
+
+    async def claim_steps(
+        self, worker: str, limit: int, now: datetime, lease_s: float
+    ) -> Sequence[ClaimedStep]:
+        return await self._runner.write(cadence.claim, worker, limit, now, lease_s)
+
+    async def renew_step(self, claim_id: str, now: datetime, lease_s: float) -> datetime:
+        return await self._runner.write(cadence.renew, claim_id, now, lease_s)
+
+    async def complete_step(self, claim_id: str, now: datetime) -> str:
+        return await self._runner.write(cadence.complete, claim_id, now)
+
+    async def release_step(self, claim_id: str, due_at: datetime) -> None:
+        await self._runner.write(cadence.release, claim_id, due_at)
 
     async def _site(self, lead: LeadId | NewLead | None = None, *, toggles: bool = False) -> Site:
         """What the site's own tables say. It is asked before the transaction: a slow one holds no lock."""
@@ -322,6 +472,11 @@ async def _lead_of(own: OwnDatabase, lead_id: LeadId | None) -> tuple[Lead | Non
 
 async def _no_toggles() -> tuple[None, str]:
     return None, ""
+
+
+def _in_portions(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """So that no transaction is long: a live transfer's would wait for it."""
+    return (ids[start : start + _PORTION] for start in range(0, len(ids), _PORTION))
 
 
 def _ensure(connection: Connection) -> SchemaStatus:

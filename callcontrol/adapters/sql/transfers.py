@@ -8,13 +8,15 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, bindparam, func, insert, select
 
-from callcontrol.adapters.sql import claims, journal, leads, outcomes
+from callcontrol.adapters.sql import claims, hooks, journal, leads, outcomes
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.directory import STATE, Known, Memory, State, with_toggle
 from callcontrol.adapters.sql.driven import Driven
 from callcontrol.adapters.sql.facts import Facts
 from callcontrol.adapters.sql.instants import stored
 from callcontrol.adapters.sql.own_tables import NOTHING, Site
+from callcontrol.core.escalation import TaskRules
+from callcontrol.core.hooks import requested
 from callcontrol.core.model import (
     AcceptBy,
     Agent,
@@ -91,6 +93,7 @@ _UNCLOSED = _ALL.where(s.transfer.c.closed_at.is_(None)).order_by(s.transfer.c.r
 _OPENED = (
     *("id", "key", "fingerprint", "lead_id", "bot_id"),
     *("lead_channel", "bot_channel", "pbx_started", "summary", "requested_at"),
+    *("pattern", "ring_timeout_s"),
 )
 _INSERT = Driven(lambda _: insert(s.transfer), _OPENED)
 
@@ -155,6 +158,7 @@ def open_transfer(
     now: datetime,
     first: First,
     site: Site = NOTHING,
+    rules: TaskRules,
 ) -> TransferRow:
     if site.lead is not None:
         leads.put(connection, site.lead)
@@ -180,6 +184,8 @@ def open_transfer(
             "pbx_started": call.pbx_started,
             "summary": request.summary,
             "requested_at": stored(connection.dialect, now),
+            "pattern": bot.pattern,
+            "ring_timeout_s": bot.ring_timeout_s,
         },
     )
     row = TransferRow(
@@ -192,6 +198,7 @@ def open_transfer(
         summary=request.summary,
         requested_at=now,
     )
+    hooks.emit(connection, memory, requested(transfer_id, bot, lead, now))
     if request.hold_id:
         claims.pass_on(connection, request.hold_id, transfer_id, now)
     facts = Facts(connection, site.toggles(memory.roster(connection, state)), bot, lead, now)
@@ -199,7 +206,7 @@ def open_transfer(
     for step in {record.step for record in written.legs}:
         legs = [record.leg for record in written.legs if record.step is step]
         claims.claim_all(connection, claims.claims_of(row.id, bot, legs, facts.pool_of(step), now))
-    outcomes.record(connection, memory, written)
+    outcomes.record(connection, memory, written, rules)
     return row
 
 
@@ -212,6 +219,7 @@ def consult(
     *,
     now: datetime,
     site: Site = NOTHING,
+    in_full: bool = False,
 ) -> T:
     roster = memory.roster(connection)
     bot = _bot(roster.known, bot_id)
@@ -221,7 +229,7 @@ def consult(
         found = site.lead or leads.by_id(connection, lead)
     if found is None:
         raise UnknownError("lead", str(lead))
-    return look(bot, found, Facts(connection, site.toggles(roster), bot, found, now))
+    return look(bot, found, Facts(connection, site.toggles(roster), bot, found, now, in_full=in_full))
 
 
 def _look(connection: Connection, request: Request, call: Call) -> Any:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from callcontrol.core.model.ids import BotId
-from callcontrol.core.model.people import Contact, Endpoint
+from callcontrol.core.model.people import Contact, ContactList, Endpoint
 
 
 class Pattern(StrEnum):
@@ -34,9 +34,17 @@ class OutcomeActions:
     """What an outcome sets off. The defaults are the playbook's."""
 
     cancel_cadence: bool = True
-    notify_agent: bool = True
+    notify_agent: bool = True  # the lead's assigned one
     notify_owner: bool = True
+    notify_pool: bool = False  # everyone in the lead's pool
+    notify_lists: tuple[ContactList, ...] = ()
     create_task: bool = False
+    webhook: bool = True  # tell the outside systems that ask for it
+
+    @property
+    def notifies(self) -> bool:
+        """Somebody is to get a text."""
+        return self.notify_agent or self.notify_owner or self.notify_pool or bool(self.notify_lists)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from callcontrol.core.model.ids import AgentId, ChannelId, TransferId
+from callcontrol.core.model.ids import AgentId, ChannelId, PoolId, TransferId
 from callcontrol.core.model.people import Endpoint
 
 
@@ -148,6 +148,7 @@ class LegRecord:
     ended_at: datetime | None = None
     fate: LegFate | None = None
     cause: str = ""  # as the switch gave it: "17 User busy"
+    pool_id: PoolId | None = None  # for whose pool it was rung
 
     @property
     def ring_s(self) -> float | None:

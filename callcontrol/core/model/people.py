@@ -136,6 +136,14 @@ class Contact:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ContactList:
+    """Contacts under a name, such as the managers."""
+
+    name: str
+    contacts: tuple[Contact, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Lead:
     id: LeadId
     name: str

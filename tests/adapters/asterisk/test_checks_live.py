@@ -113,3 +113,15 @@ async def test_rights_that_are_missing_or_too_many_are_named(lab: Lab):
     finally:
         settings.write_text(as_it_was)
         await lab.pbx.cli("manager reload")
+
+
+async def test_an_event_that_is_filtered_away_is_named(lab: Lab):
+    settings = lab.pbx.dir / "etc" / "manager.callcontrol.conf"
+    as_it_was = settings.read_text()
+    try:
+        settings.write_text(as_it_was.replace("eventfilter(action(include),name(DialBegin)) =\n", ""))
+        await lab.pbx.cli("manager reload")
+        assert "DialBegin (call)" in (await findings(lab))["AMI events"].remedy
+    finally:
+        settings.write_text(as_it_was)
+        await lab.pbx.cli("manager reload")

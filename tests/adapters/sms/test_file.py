@@ -9,16 +9,17 @@ import pytest
 
 from callcontrol.adapters.sms.file import FileGateway
 from callcontrol.core.model import TransferId
-from callcontrol.ports import PortError, Text
+from callcontrol.ports import Message, PortError
 
 
-def text(number: int, body: str = "Please call back.") -> Text:
-    return Text(
+def text(number: int, body: str = "Please call back.") -> Message:
+    return Message(
         id=number,
         dedupe_key=f"t{number}:owner",
         transfer_id=TransferId("t"),
         to="+13035550100",
         body=body,
+        recipient="owner",
         attempts=1,
     )
 

@@ -1,5 +1,6 @@
 """A small office, and the usual requests, legs and transitions."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -7,7 +8,7 @@ from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from callcontrol.adapters.sql import SqlStore
+from callcontrol.adapters.sql import SqlStore, outbox
 from callcontrol.core.availability import Lines
 from callcontrol.core.events import (
     AttemptResolved,
@@ -59,7 +60,18 @@ from callcontrol.core.model import (
 )
 from callcontrol.core.routing import RoutingFacts
 from callcontrol.core.standing import Became, StandingChange
-from callcontrol.ports import Entry, FactsOf, NewLead, Request, TransferRow, Transition
+from callcontrol.ports import (
+    Entry,
+    FactsOf,
+    Message,
+    MessageStatus,
+    NewLead,
+    NewMessage,
+    Request,
+    TransferRow,
+    Transition,
+    Which,
+)
 from callcontrol.turn import decide
 
 NOW = datetime(2026, 6, 1, 15, 0, 0, 123456, tzinfo=UTC)
@@ -252,7 +264,6 @@ CALL_BACK = NewTask(
     title="Call back Lea Lead",
     reason="Missed live transfer: nobody answered.",
     owner_agent_id=ANN.id,
-    due_at=LATER + timedelta(minutes=5),
 )
 FOLLOW_UP = FollowUp(texts=(TO_AGENT, TO_OWNER), task=CALL_BACK, cancel_cadence=True)
 
@@ -301,3 +312,21 @@ def missed(transfer_id: str = "t1", *, seq: int = 2, follow_up: FollowUp = FOLLO
         follow_up=follow_up,
         closed=True,
     )
+
+
+async def claim(
+    store: SqlStore, limit: int, now: datetime, lease_s: float, *, via: str = "any"
+) -> tuple[Message, ...]:
+    """Through one gateway, which sends again what may have been sent."""
+    found = await store.claim_messages(lambda _: via, {via: limit}, now, lease_s, resends=(via,))
+    return found.messages
+
+
+async def texts(store: SqlStore, transfer_id: str) -> tuple[MessageStatus, ...]:
+    """Of a transfer, in their order."""
+    return tuple(reversed(await store.messages(Which(transfer_id=TransferId(transfer_id)), 100)))
+
+
+async def enqueue(store: SqlStore, messages: Sequence[NewMessage], at: datetime = LATER) -> None:
+    """In a transaction of its own, as no caller of ours needs to."""
+    await store._runner.write(outbox.enqueue, messages, at)

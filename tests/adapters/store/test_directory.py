@@ -10,12 +10,15 @@ from callcontrol.core.model import (
     All,
     AnyOf,
     Compare,
+    Contact,
+    ContactList,
     DatedWindow,
     Directory,
     During,
     EndpointOrder,
     LeadId,
     Operator,
+    OutcomeActions,
     Pool,
     PoolId,
     PoolOrder,
@@ -96,11 +99,35 @@ async def test_every_kind_of_setting_reads_well(office):
             "bot sami: fallbacks Front desk: extension 1000 accepted by answer,"
             " Mobile: number +15550100 accepted by key -> Front desk: extension 1000 accepted by answer;"
             " fallback_all_at_once yes -> no; owner Olga +15550177 -> none;"
-            " on_connected cancel_cadence, notify_agent -> none"
+            " on_connected cancel_cadence, notify_agent, webhook -> webhook"
         ),
     )
     assert ann in await office.agents()
     assert sami in await office.bots()
+
+
+async def test_whom_an_outcome_notifies_is_kept_and_shown(office):
+    both = (Contact(name="Mia", phone="+15550171"), Contact(name="Moe", phone="+15550172"))
+    lists = (
+        ContactList(name="managers", contacts=both),
+        ContactList(name="desk", contacts=(Contact(name="Desk", phone="+15550173"),)),
+    )
+    told = replace(p.SAMI.on_missed, notify_pool=True, notify_lists=lists, create_task=False, webhook=False)
+    sami = replace(p.SAMI, on_missed=told, on_connected=OutcomeActions(notify_lists=lists[1:]))
+    changed = replace(p.DIRECTORY, bots=(sami, p.PLAIN))
+    assert tuple(await office.apply(changed)) == (
+        (
+            "bot sami: on_connected cancel_cadence, notify_agent, webhook -> cancel_cadence, notify_agent,"
+            " notify_owner, notify_lists desk (Desk +15550173), webhook; on_missed cancel_cadence, notify_agent,"
+            " notify_owner, create_task, webhook -> cancel_cadence, notify_agent, notify_owner, notify_pool,"
+            " notify_lists managers (Mia +15550171, Moe +15550172), desk (Desk +15550173)"
+        ),
+    )
+    assert (await office.bots())[0] == sami
+    assert (await office.export()).bots == changed.bots
+    assert tuple(await office.apply(changed)) == ()
+    await office.apply(p.DIRECTORY)
+    assert (await office.bots())[0] == p.SAMI
 
 
 async def test_a_change_of_order_alone_is_kept(office):

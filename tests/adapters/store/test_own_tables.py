@@ -12,7 +12,7 @@ import yaml
 
 from callcontrol.adapters.sql import OwnTables, SqlStore, own_tables
 from callcontrol.core.model import LeadId, TransferId
-from callcontrol.ports import StoreError, UnknownError
+from callcontrol.ports import Planned, StoreError, UnknownError
 from tests.adapters.store import people as p
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -258,3 +258,12 @@ async def test_the_sites_database_is_never_written(crm, stores):
     insert = "INSERT INTO staff (login) VALUES ('zoe') RETURNING login AS agent_id, true AS available"
     with pytest.raises(StoreError, match=r"read-?only"):
         await stores(crm.tables(availability=insert))
+
+
+async def test_a_lead_of_the_sites_own_can_be_enrolled_and_claimed(stores, crm):
+    store = await stores(crm.tables())
+    await store.enrol(CARL, "seven days", (Planned(name="text"),))
+    (step,) = await store.claim_steps("dialler", 10, p.NOW, 60)
+    assert (step.name, step.lead.name, step.lead.phone) == ("text", "Carl Contact", "+15550188")
+    with pytest.raises(UnknownError, match="no lead 'nobody'"):
+        await store.enrol(LeadId("nobody"), "seven days", (Planned(name="text"),))

@@ -27,7 +27,7 @@ def turn(seq=2, *, legs=(), event=None, **more):
 
 
 async def texts(store, until=p.LATER):
-    return await store.claim_texts(100, until + timedelta(days=1), 60)
+    return await p.claim(store, 100, until + timedelta(days=1), 60)
 
 
 async def test_a_turn_is_read_back_as_it_was_written(office):
@@ -130,7 +130,11 @@ async def test_a_miss_brings_texts_a_task_and_the_end_of_the_cadence(office):
     ]
     (task,) = await office.tasks(10)
     assert (task.transfer_id, task.lead_id, task.title) == (T1, p.LEA.id, p.CALL_BACK.title)
-    assert (task.owner_agent_id, task.created_at, task.due_at) == ("ann", p.LATER, p.CALL_BACK.due_at)
+    assert (task.owner_agent_id, task.created_at, task.due_at) == (
+        "ann",
+        p.LATER,
+        p.LATER + timedelta(minutes=5),
+    )
     assert (task.reason, task.state) == (p.CALL_BACK.reason, "open")
 
     (enrolment,) = await office.cadences(p.LEA.id)
@@ -264,3 +268,26 @@ async def test_the_newest_tasks_come_first(office):
         await p.opened(office, f"t{n}")
         await office.record(p.missed(f"t{n}"))
     assert [task.transfer_id for task in await office.tasks(2)] == ["t2", "t1"]
+
+
+async def test_a_text_to_the_pool_goes_to_who_is_in_it_now_and_to_nobody_twice(office):
+    sales = tuple(
+        replace(agent, phone=phone)
+        for agent, phone in ((p.CYD, "+15550103"), (p.OFF, p.TO_AGENT.to), (p.ANN, None))
+    )
+    others = tuple(agent for agent in p.DIRECTORY.agents if agent.id not in {one.id for one in sales})
+    await office.apply(replace(p.DIRECTORY, agents=(*others, *sales)))
+    await p.opened(office)
+    await office.record(p.missed(follow_up=replace(p.FOLLOW_UP, to_pool="Everybody!")))
+    found = await texts(office)
+    assert [(t.recipient, t.to, t.body) for t in found if t.recipient == "pool"] == [
+        ("pool", "+15550103", "Everybody!")
+    ]
+    assert len(found) == 3
+
+
+async def test_where_no_rule_fits_the_pool_is_every_active_agent(office):
+    await p.opened(office, lead=p.LUC.id)
+    await office.record(p.missed(follow_up=FollowUp(to_pool="Everybody!")))
+    (text,) = await texts(office)  # they all have the same number
+    assert (text.recipient, text.to) == ("pool", p.EVE.phone)

@@ -15,6 +15,7 @@ from callcontrol.core.model import (
     StepKind,
     Window,
 )
+from callcontrol.explain import explain
 from callcontrol.ports import NewLead
 from tests.adapters.store import people as p
 
@@ -119,6 +120,16 @@ async def test_of_a_crowd_only_those_on_duty_are_considered_and_the_others_count
     await office.set_available(AgentId("a003"), available=False)
     facts = await p.facts(office, p.LUC.id, now=OPEN)
     assert [c.agent.id for c in facts.candidates][:3] == ["a000", "a001", "a006"]
+
+
+async def test_whoever_is_off_in_a_crowd_is_told_of_where_someone_asks_about_them(office):
+    await office.apply(Directory(agents=crowd(90), bots=p.DIRECTORY.bots, leads=p.DIRECTORY.leads[1:]))
+    for name in ("a000", "a001"):
+        told = await explain(office, p.free_lines, p.SAMI.id, p.LUC.id, OPEN, about=AgentId(name))
+        [considered] = told.attempts[0].considered
+        assert considered.agent_id == name
+        assert considered.rings == (name == "a000")
+        assert "who are off" not in told.attempts[0].because
 
 
 async def test_a_dated_exception_counts_in_a_crowd(office):

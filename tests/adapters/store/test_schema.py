@@ -4,12 +4,14 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import select, text
 
 from callcontrol.adapters.sql import (
     SchemaState,
     SchemaStatus,
     SqlStore,
+    cadence,
     claims,
     migrate,
     outbox,
@@ -19,10 +21,11 @@ from callcontrol.adapters.sql import (
 from callcontrol.adapters.sql.engine import make_engine
 from callcontrol.adapters.sql.migrate import VERSION_TABLE
 from callcontrol.adapters.sql.schema import agent_standing, metadata
-from callcontrol.core.model import All, Pool, PoolId, Rule, StrikePolicy
+from callcontrol.core.model import All, OutcomeActions, Pool, PoolId, Rule, StrikePolicy
 from callcontrol.ports import StoreError
 from tests.adapters.store import people as p
 
+NEWEST = ScriptDirectory.from_config(migrate._config()).get_current_head()
 _INDEXES = {
     "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL",
     "postgresql": "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
@@ -153,6 +156,26 @@ async def test_an_older_schema_is_refused_by_the_daemon_and_upgraded_with_all_th
     await store.close()
 
 
+async def test_bots_and_cadences_of_an_older_schema_keep_all_that_they_were(empty_url):
+    at_0001(empty_url)
+    run(
+        empty_url,
+        "INSERT INTO bot VALUES ('sami', 1, 'Sami', 'group', 35, 20, 'introduce', 60, 'Bye.', false, '', NULL, NULL,"
+        " true, true, false, false, false, false, true, true, NULL)",
+        "INSERT INTO lead VALUES ('lea', 'Lea', '+15550142', '', '', 'ann', '{}')",
+        "INSERT INTO cadence_enrolment (id, lead_id, name, state, why) VALUES (1, 'lea', 'old', 'pending', '')",
+        "INSERT INTO cadence_step (enrolment_id, position, lead_id, name, state, why)"
+        " VALUES (1, 1, 'lea', 'mail', 'done', ''), (1, 2, 'lea', 'call', 'pending', '')",
+    )
+    upgrade(empty_url)
+    store = SqlStore(empty_url)
+    (bot,) = await store.bots()
+    assert bot.on_connected == OutcomeActions(notify_owner=False)
+    assert bot.on_missed == OutcomeActions(cancel_cadence=False, notify_agent=False, create_task=True)
+    assert [step.name for step in await store.claim_steps("w", 10, p.NOW, 60)] == ["call"]
+    await store.close()
+
+
 async def test_a_newer_schema_is_refused(empty_url):
     upgrade(empty_url)
     run(empty_url, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
@@ -222,14 +245,27 @@ async def test_sqlite_keeps_what_it_accepted(tmp_path):
     ("statement", "index"),
     [
         (select(agent_standing).where(claims._RELEASE.whereclause), "ix_agent_standing_claimed"),
-        (outbox._DUE, "ix_outbox_due"),
-        (outbox._DUE, "ix_outbox_unsent_to"),
+        (outbox._UNROUTED, "ix_outbox_due"),
+        (outbox._READY, "ix_outbox_due"),
+        (outbox._READY, "ix_outbox_unsent"),
+        (outbox._LEFT, "ix_outbox_leased"),
+        (cadence._DUE, "ix_cadence_step_due"),
+        (cadence._LOCK_STEPS, "ix_cadence_step_open"),
     ],
-    ids=["whom a transfer has", "what is due", "what is unsent to a number"],
+    ids=[
+        "whom a transfer has",
+        "what has no gateway yet",
+        "what is due",
+        "what is unsent in a queue",
+        "what was left",
+        "steps that are due",
+        "what is planned for a lead",
+    ],
 )
 def test_the_partial_indexes_are_used(migrated_file, statement, index):
     engine = make_engine(f"sqlite:///{migrated_file}", 1)
-    values = {"now": p.NOW, "at_most": 1, "transfer": "t1", "winner": "ann"}
+    values = {"now": p.NOW, "at_most": 1, "transfer": "t1", "winner": "ann", "lane": "one", "holding": [1]}
+    values |= {"lead": "lea"}
     with engine.connect() as connection:
         with_values = statement.params(
             **{name: values[name] for name in statement.compile().params if name in values}
@@ -244,3 +280,37 @@ def test_the_partial_indexes_are_used(migrated_file, statement, index):
 def test_a_database_that_is_not_supported_is_refused_by_name(url):
     with pytest.raises(ValueError, match=r"sqlite:///PATH"):
         SqlStore(url)
+
+
+async def test_texts_of_an_older_schema_wait_on_and_those_in_doubt_are_told_apart(empty_url):
+    at_0001(empty_url)
+    then = f"{p.NOW.timestamp() * 1e6:.0f}" if empty_url.startswith("sqlite") else f"'{p.NOW.isoformat()}'"
+    run(
+        empty_url,
+        "INSERT INTO lead VALUES ('lea', 'Lea', '+15550142', '', '', NULL, '{}')",
+        "INSERT INTO bot SELECT 'sami', 1, 'Sami', 'group', 30, 20, 'introduce', 60, '', false, '', NULL, NULL,"
+        " true, true, true, true, true, true, true, true, NULL",
+        "INSERT INTO transfer (id, key, fingerprint, lead_id, bot_id, lead_channel, pbx_started, summary,"
+        f" requested_at) VALUES ('t1', 'k', '', 'lea', 'sami', 'SIP/1', '', '', {then})",
+        *(
+            'INSERT INTO outbox (dedupe_key, transfer_id, recipient, "to", body, state, attempts, next_at,'
+            f" last_error, created_at) VALUES ('{key}', 't1', 'owner', '+1', 'Call back.', '{state}', 0, {then},"
+            f" '{error}', {then})"
+            for key, state, error in (
+                ("1", "parked", "no such number"),
+                ("2", "parked", "may have been sent\\: it said nothing"),
+                ("3", "queued", ""),
+            )
+        ),
+    )
+    upgrade(empty_url)
+    store = SqlStore(empty_url)
+    found = await p.texts(store, "t1")
+    assert [(text.state, text.doubtful) for text in found] == [
+        ("parked", False),
+        ("parked", True),
+        ("queued", False),
+    ]
+    (waiting,) = await p.claim(store, 10, p.NOW, 60)
+    assert (waiting.dedupe_key, waiting.to, waiting.kind) == ("3", "+1", "text")
+    await store.close()

@@ -21,6 +21,7 @@ from callcontrol.core.model import (
 from callcontrol.core.standing import Became
 from callcontrol.ports import Transition, UnknownError
 from callcontrol.turn import FirstTurn
+from callcontrol.wording import Wording
 from tests.adapters.store import people as p
 
 OPEN = datetime(2026, 6, 1, 16, 0, tzinfo=UTC)  # ten in the morning in Denver, a Monday
@@ -105,7 +106,7 @@ async def test_a_claim_ends_with_its_time(house):
 async def test_a_first_turn_claims_in_the_transaction_that_opens(house, other_store):
     async def ask(name, store):
         call = p.call_of(f"lead-of-{name}")
-        turn = FirstTurn(call, OPEN, p.free_lines)
+        turn = FirstTurn(call, OPEN, p.free_lines, Wording())
         await store.open(TransferId(name), p.request(lead=p.LUC.id, channel=name), call, OPEN, turn)
         return [leg.agent_id for leg in (record.leg for record in await store.legs(TransferId(name)))]
 
@@ -223,7 +224,7 @@ async def test_missed_rings_in_a_row_let_an_agent_rest_with_a_text(house):
     assert found.resting_until == at + timedelta(minutes=30)
     assert found.resting_why == "missed 3 transfers in a row"
     assert found.strikes == 0
-    (text,) = await house.texts(TransferId("s2"))
+    (text,) = await p.texts(house, "s2")
     assert text.to == A0.phone
     assert text.body == (
         "You missed 3 transfers in a row, so no more will ring you until 10:31 (America/Denver)."
@@ -261,7 +262,7 @@ async def test_who_has_no_number_rests_without_a_text(store):
     )
     await strike(store, 1)
     assert (await p.standing(store, A0, OPEN)).resting_until is not None
-    assert tuple(await store.texts(TransferId("s0"))) == ()
+    assert tuple(await p.texts(store, "s0")) == ()
 
 
 async def test_a_repeated_turn_counts_once(house):

@@ -5,7 +5,7 @@ import asyncio
 import logging
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import structlog
 from rich.console import Console
 
 from tests.lab import Lab
-from tests.lab.bench import company, decisions, figures, load, report, routing, words
+from tests.lab.bench import analytics, company, decisions, figures, load, outbox, report, routing, words
 from tests.lab.bench.client import Client
 from tests.lab.bench.figures import DIAL, DIALPLAN, HTTP, QUEUE
 from tests.lab.bench.one_by_one import Turns
@@ -24,6 +24,7 @@ from tests.lab.choice import pbx_wanted
 from tests.lab.site import Site, site
 from tests.lab.switch import PbxKind
 
+PARTS = ("calls", "decisions", "texts", "reports", "routing")  # the last takes five minutes
 LIVE = 100  # transfers live, for the memory figure
 out = Console(highlight=False)
 
@@ -39,6 +40,10 @@ class Sizes:
     spread_s: float
     resolves: int
     resolve_rounds: int
+    texts: int
+    text_rounds: int
+    report_legs: int
+    report_rounds: int
 
 
 @dataclass
@@ -130,31 +135,24 @@ def resident(daemon: Site) -> int:
     return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS"))
 
 
-async def measure(sizes: Sizes, page: Path | None, *, routing: bool, routing_only: bool) -> None:
-    found = Findings(pbx_wanted())
-    if routing_only:
-        await measure_routing(sizes, found)
-        report.show(out, report.verdict_sheet(found.verdicts))
-        return
-    load_before = os.getloadavg()[0]
-    with tempfile.TemporaryDirectory(prefix="callcontrol-bench-") as name:
-        folder = Path(name)
-        lab = await Lab.start(folder / "lab", say=lambda text: out.print(f"  {text}"))
-        try:
-            async with site(lab, folder / "company", company.directory()) as daemon:
-                await measure_calls(lab, daemon, sizes, found)
-        finally:
-            await lab.stop()
-    if sizes.decisions:
+async def measure(sizes: Sizes, parts: Sequence[str], page: Path | None) -> None:
+    found, load_before = Findings(pbx_wanted()), os.getloadavg()[0]
+    product = await measure_calls(sizes, found) if "calls" in parts else ""
+    if "decisions" in parts:
         out.print("  decisions on the simulated switch")
         taken = await decisions.run(sizes.decisions, sizes.spread_s)
         found.add(figures.decisions(taken, sizes.spread_s), figures.decisions_verdict(taken))
-    if routing:
-        await measure_routing(sizes, found)
+    for part, measured in (
+        ("texts", measure_texts),
+        ("reports", measure_reports),
+        ("routing", measure_routing),
+    ):
+        if part in parts:
+            await measured(sizes, found)
     verdicts = report.verdict_sheet(found.verdicts)
     report.show(out, verdicts)
-    if page is not None and found.kind == "asterisk":  # the other switch's section is kept by hand
-        report.write([verdicts, *found.sheets], lab.switch.product, load_before, page)
+    if page is not None:
+        report.write([verdicts, *found.sheets], found.kind, product, load_before, page)
         out.print(f"\nwritten to {page}")
 
 
@@ -166,7 +164,38 @@ async def measure_routing(sizes: Sizes, found: Findings) -> None:
     found.add(everyone)
 
 
-async def measure_calls(lab: Lab, daemon: Site, sizes: Sizes, found: Findings) -> None:
+async def measure_texts(sizes: Sizes, found: Findings) -> None:
+    out.print(f"  {sizes.texts} texts, one after the other, on both databases")
+    latency = await outbox.latencies(sizes.texts)
+    rounds = None
+    if sizes.text_rounds:
+        out.print(f"  decisions with and without {outbox.BACKLOG:,} texts that drain")
+        rounds = await outbox.backlog(sizes.decisions, sizes.spread_s, sizes.text_rounds)
+    found.add(outbox.latency_sheet(latency), *outbox.verdicts(latency, rounds))
+    if rounds is not None:
+        found.add(outbox.backlog_sheet(rounds))
+
+
+async def measure_reports(sizes: Sizes, found: Findings) -> None:
+    out.print(f"  the report over {sizes.report_legs:,} legs, which are written first")
+    taken = await analytics.run(sizes.report_legs, sizes.report_rounds)
+    found.add(analytics.sheet(taken), analytics.verdict(taken))
+
+
+async def measure_calls(sizes: Sizes, found: Findings) -> str:
+    """The switch, by name and version."""
+    with tempfile.TemporaryDirectory(prefix="callcontrol-bench-") as name:
+        folder = Path(name)
+        lab = await Lab.start(folder / "lab", say=lambda text: out.print(f"  {text}"))
+        try:
+            async with site(lab, folder / "company", company.directory()) as daemon:
+                await measure_transfers(lab, daemon, sizes, found)
+        finally:
+            await lab.stop()
+        return lab.switch.product
+
+
+async def measure_transfers(lab: Lab, daemon: Site, sizes: Sizes, found: Findings) -> None:
     client, seen = Client(daemon.port, daemon.token), sightings_of(lab)
     await lab.switch.prepare_bench()
     await seen.quieten()
@@ -192,24 +221,22 @@ def main() -> int:
         spread_s=5.0,
         resolves=400,
         resolve_rounds=6,
+        texts=200,
+        text_rounds=2,
+        report_legs=1_000_000,
+        report_rounds=5,
     )
     if pbx_wanted() == "freeswitch":
         whole = replace(whole, calls=100, per_s=10.0, decisions=0)
     for name, value in vars(whole).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     parser.add_argument("--page", type=Path, default=report.PAGE, help="where the tables are written")
-    parser.add_argument("--no-page", action="store_true", help="print only")
-    parser.add_argument(
-        "--routing", action="store_true", help="also the store at 10,000 agents: 5 more minutes"
-    )
-    parser.add_argument("--routing-only", action="store_true", help="no PBX: print how fast the store is")
+    parser.add_argument("--only", nargs="+", choices=PARTS, help="print these, and write no page")
     given = vars(parser.parse_args())
-    routing, routing_only = given.pop("routing"), given.pop("routing_only")
     logging.basicConfig(level=logging.ERROR)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    page = None if given.pop("no_page") else given["page"]
-    del given["page"]
-    asyncio.run(measure(Sizes(**given), page, routing=routing, routing_only=routing_only))
+    only, page = given.pop("only"), given.pop("page")
+    asyncio.run(measure(Sizes(**given), only or PARTS, None if only else page))
     return 0
 
 

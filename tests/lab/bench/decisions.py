@@ -11,6 +11,8 @@ import tempfile
 import time
 import uuid
 from collections import defaultdict
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC
 from pathlib import Path
@@ -168,8 +170,18 @@ class Decisions:
     connected: int
 
 
-async def run(count: int, spread_s: float) -> Decisions:
-    """`count` transfers in flight, and what happens in them spread over about `spread_s`."""
+Beside = Callable[[SqlStore], AbstractAsyncContextManager[None]]
+
+
+def nothing(_: SqlStore) -> AbstractAsyncContextManager[None]:
+    return nullcontext()
+
+
+async def run(count: int, spread_s: float, *, beside: Beside = nothing) -> Decisions:
+    """`count` transfers in flight, and what happens in them spread over about `spread_s`.
+
+    `beside` is what goes on meanwhile, in the same process on the same store.
+    """
     with tempfile.TemporaryDirectory(prefix="callcontrol-bench-") as folder:
         store = SqlStore(f"sqlite:///{Path(folder) / 'bench.db'}")
         await store.ensure_schema()
@@ -186,7 +198,8 @@ async def run(count: int, spread_s: float) -> Decisions:
                     if running.done():
                         running.result()  # raises what ended it
                     await asyncio.sleep(0.01)
-            return await _converse(board, store, pbx, count)
+            async with beside(store):
+                return await _converse(board, store, pbx, count)
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)

@@ -16,7 +16,8 @@ from rich.table import Table
 from tests.lab.rendering import CHECKOUT
 
 PAGE = CHECKOUT / "docs" / "performance.md"
-COMMAND = "make bench"
+COMMANDS = {"asterisk": "make bench", "freeswitch": "make bench PBX=freeswitch"}
+_TITLES = {"asterisk": "# Performance", "freeswitch": "# Performance on FreeSWITCH"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,21 +75,31 @@ def show(console: Console, sheet: Sheet) -> None:
     console.print("", table)
 
 
-def write(sheets: Sequence[Sheet], pbx: str, load: float, page: Path = PAGE) -> None:
-    """`load` is the machine's load average before the bench began: what else ran."""
-    parts = [_head(pbx, load)]
+def write(sheets: Sequence[Sheet], kind: str, pbx: str, load: float, page: Path = PAGE) -> None:
+    """The half of the page that is about this kind of switch; the other half stays.
+
+    `load` is the machine's load average before the bench began: what else ran.
+    """
+    parts = [_head(kind, pbx, load)]
     for sheet in sheets:
         lines = [sheet.headings, tuple("---" for _ in sheet.headings), *sheet.rows]
         table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
         parts.append(f"## {sheet.title}\n\n{table}\n\n{sheet.about}")
+    half = "\n\n".join(parts)
+    before = page.read_text() if page.exists() else ""
+    on_asterisk, _, on_freeswitch = before.partition(f"\n{_TITLES['freeswitch']}\n")
+    if kind == "freeswitch":
+        whole = f"{on_asterisk.strip()}\n\n{half}"
+    else:
+        whole = f"{half}\n\n{_TITLES['freeswitch']}\n{on_freeswitch}" if on_freeswitch else half
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text("\n\n".join(parts) + "\n")
+    page.write_text(whole.strip() + "\n")
 
 
-def _head(pbx: str, load: float) -> str:
-    return f"""# Performance
+def _head(kind: str, pbx: str, load: float) -> str:
+    return f"""{_TITLES[kind]}
 
-Written by `{COMMAND}` on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; run it to have these tables for your own machine.
+Written by `{COMMANDS[kind]}` on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; run it to have these tables for your own machine.
 
 - Machine: {_processor()}; {platform.system()} {".".join(platform.release().split(".")[:2])}. The PBX, the outside world
   with its phones, the daemon, the bot and the measuring all share it. Its load average before the bench: {load:.2f}; with

@@ -71,7 +71,8 @@ From asking the store whom a step rings until the answer is there and the agents
 version, the rules, each candidate's standing, every term of availability, and the commit. {LEADS:,} leads; a rule for
 each kind of lead, some of them with prefixes, ranges and regular expressions; up to {POOLS} pools of fifty, half of
 them by tag, one agent in five on duty, which ring three at a time, the longest idle first. "{AT_ONCE} at once" are asked in the same instant, of one
-daemon. "Commit" is one row changed by the database's own driver in the same database, and is part of the others."""
+daemon. "Commit" is one row changed by the database's own driver in the same database, and is part of the others.
+"CPU" is the processor's time of this process, for each: other work on the machine disturbs it less than the clock."""
 FLAT_ABOUT = f"""\
 The same where no rule fits, so that everyone is meant, of whom {ON_DUTY} (or all, of 10) are switched on and within
 their hours."""
@@ -95,6 +96,8 @@ class Taken:
     one: list[float] = field(default_factory=list)
     at_once: list[float] = field(default_factory=list)
     commit: list[float] = field(default_factory=list)
+    cpu_one: float = 0.0  # of this process, for each
+    cpu_at_once: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -220,11 +223,15 @@ class Measured:
 
     async def taken(self, kind: str, turns: int, rounds: int) -> Taken:
         taken = Taken()
-        await self._resolve(await self._rows(kind, 20))  # warm
+        await self._resolve(await self._rows(kind, 20), [])  # warm
+        cpu = 0.0
         for row in await self._rows(kind, turns):
-            taken.one += await self._resolve([row])
+            cpu += await self._resolve([row], taken.one)
+        taken.cpu_one = cpu / turns
+        cpu = 0.0
         for _ in range(rounds):
-            taken.at_once += await self._resolve(await self._rows(kind, AT_ONCE))
+            cpu += await self._resolve(await self._rows(kind, AT_ONCE), taken.at_once)
+        taken.cpu_at_once = cpu / (rounds * AT_ONCE)
         taken.commit = list(_commits(self.url))
         return taken
 
@@ -242,12 +249,14 @@ class Measured:
         request = Request(bot_id=BOT.id, lead=lead, channel=call.lead, summary="", key=name)
         return await self.store.open(TransferId(name), request, call, NOW, _only_asked)
 
-    async def _resolve(self, rows: Sequence[TransferRow]) -> list[float]:
-        """All at once. Whom they got is then given back."""
-        taken = await asyncio.gather(*(self._timed(row) for row in rows))
+    async def _resolve(self, rows: Sequence[TransferRow], taken: list[float]) -> float:
+        """All at once; the processor's time for all. Whom they got is then given back."""
+        begun = time.process_time()
+        taken += await asyncio.gather(*(self._timed(row) for row in rows))
+        cpu = time.process_time() - begun
         for row in rows:
             await self.store.record(_given_up(row))
-        return list(taken)
+        return cpu
 
     async def _timed(self, row: TransferRow) -> float:
         ask = ResolveNextAttempt(step=GROUP, ask=1)
@@ -318,6 +327,8 @@ def _sheet(title: str, about: str, rows: Sequence[tuple[Found, Taken]]) -> Sheet
             "p99",
             f"{AT_ONCE} at once, p50",
             "p99",
+            "CPU each",
+            f"of {AT_ONCE}",
             "commit, p50",
             "p99",
         ),
@@ -326,11 +337,9 @@ def _sheet(title: str, about: str, rows: Sequence[tuple[Found, Taken]]) -> Sheet
                 one.site.name,
                 one.database,
                 str(len(taken.one)),
-                *(
-                    ms2(quantile(values, q))
-                    for values in (taken.one, taken.at_once, taken.commit)
-                    for q in (0.5, 0.99)
-                ),
+                *(ms2(quantile(values, q)) for values in (taken.one, taken.at_once) for q in (0.5, 0.99)),
+                *(ms2(cpu) for cpu in (taken.cpu_one, taken.cpu_at_once)),
+                *(ms2(quantile(taken.commit, q)) for q in (0.5, 0.99)),
             )
             for one, taken in rows
         ),

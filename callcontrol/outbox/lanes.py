@@ -1,0 +1,113 @@
+"""One gateway: how much it may be given now.
+
+A gateway that fails again and again is given a rest: what waits for it keeps its attempts, and goes
+through another gateway where the routes know one. After the rest one message tries whether it is back.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from callcontrol.ports import Gateway
+
+LONGEST_ASKED_S = 900.0  # whatever a gateway asks for
+_RESTS_AFTER = 3  # failures without a message taken in between
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    per_s: float | None = None  # none: as fast as it takes them
+    burst: int = 1
+    at_once: int = 8
+    timeout_s: float = 20.0
+    resends: bool = False  # what may have been sent: at least once, rather than at most once
+    first_rest_s: float = 2.0
+    longest_rest_s: float = 30.0
+
+
+def jitter() -> float:
+    return random.uniform(0.75, 1.25)  # noqa: S311 - no secret
+
+
+class Lane:
+    """`now` is an argument throughout. Only `resting` is asked by another thread."""
+
+    def __init__(
+        self,
+        name: str,
+        gateway: Gateway,
+        limits: Limits | None = None,
+        *,
+        jitter: Callable[[], float] = jitter,
+    ) -> None:
+        self.name = name
+        self.gateway = gateway
+        self.limits = limits or Limits()
+        self._jitter = jitter
+        self._in_hand = 0
+        self._tokens = float(self.limits.burst)
+        self._counted_at: datetime | None = None
+        self._failures = 0
+        self._rests_until: datetime | None = None
+
+    @property
+    def resends(self) -> bool:
+        """Whether a message that may have been sent is sent again, through this same gateway."""
+        return self.gateway.keyed or self.limits.resends
+
+    def resting(self, now: datetime) -> bool:
+        return self._rests_until is not None and now < self._rests_until
+
+    def room(self, now: datetime) -> int:
+        """How many messages it may be given now."""
+        if self.resting(now):
+            return 0
+        places = (1 if self._failures >= _RESTS_AFTER else self.limits.at_once) - self._in_hand
+        return max(0, min(places, int(self._fill(now))))
+
+    def opens_in_s(self, now: datetime) -> float | None:
+        """When there will be room, where time alone makes it."""
+        if self.resting(now):
+            assert self._rests_until is not None  # noqa: S101 - it is resting
+            return (self._rests_until - now).total_seconds()
+        if self.limits.per_s is not None and (missing := 1.0 - self._fill(now)) > 0:
+            return missing / self.limits.per_s
+        return None
+
+    def took(self) -> None:
+        """A message is on its way to it."""
+        self._in_hand += 1
+        self._tokens -= 1.0
+
+    def let_go(self) -> None:
+        self._in_hand -= 1
+
+    def succeeded(self) -> bool:
+        """Whether that is news."""
+        back = self._failures >= _RESTS_AFTER
+        self._failures, self._rests_until = 0, None
+        return back
+
+    def failed(self, now: datetime, retry_after_s: float | None = None) -> float | None:
+        """For how long it rests from now on; none where it goes on."""
+        if self.resting(now) and retry_after_s is None:
+            return None  # it was on its way before
+        self._failures += 1
+        if self._failures < _RESTS_AFTER and retry_after_s is None:
+            return None
+        self._failures = max(self._failures, _RESTS_AFTER)
+        doubled = self.limits.first_rest_s * 2.0 ** min(self._failures - _RESTS_AFTER, 16)
+        asked_s = min(retry_after_s or 0.0, LONGEST_ASKED_S)
+        rest_s = max(asked_s, min(doubled, self.limits.longest_rest_s) * self._jitter())
+        self._rests_until = now + timedelta(seconds=rest_s)
+        return rest_s
+
+    def _fill(self, now: datetime) -> float:
+        """The tokens there are by now: a message takes one."""
+        if self.limits.per_s is None:
+            return float(self.limits.at_once)
+        passed = 0.0 if self._counted_at is None else max(0.0, (now - self._counted_at).total_seconds())
+        self._counted_at = now
+        self._tokens = min(float(self.limits.burst), self._tokens + passed * self.limits.per_s)
+        return self._tokens + 1e-9  # a tenth of a second, ten times, is a second
