@@ -8,7 +8,7 @@ UTF-8 lose only themselves.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,10 @@ MAX_COMMAND = 8000
 _END = b"\n\n"
 _LENGTH = re.compile(r"[0-9]{1,9}")
 
+RINGING, UP = ("RINGING", "EARLY", "RING_WAIT"), ("ACTIVE", "HELD", "UNHELD")  # Channel-Call-State
+
 Event = dict[str, str]
+Row = Mapping[str, str]  # of `show channels`
 
 
 class GarbledError(Exception):

@@ -5,11 +5,12 @@ No I/O here.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from callcontrol.adapters.freeswitch.causes import ended_by
-from callcontrol.adapters.freeswitch.frames import Event
+from callcontrol.adapters.freeswitch.following import Following
+from callcontrol.adapters.freeswitch.frames import RINGING, UP, Event, Row
 from callcontrol.core import events as e
 from callcontrol.core.model import Call, ChannelId, TransferId
 from callcontrol.ports import AgentAsked, AgentWish, HandoffDone, Report, TransferAsked
@@ -23,6 +24,7 @@ EVENTS = " ".join(
         "BACKGROUND_JOB",
         *("CHANNEL_CALLSTATE", "CHANNEL_BRIDGE", "CHANNEL_UNBRIDGE", "MEDIA_BUG_START", "MEDIA_BUG_STOP"),
         "CHANNEL_HANGUP",
+        "CHANNEL_ORIGINATE",  # of calls of others: `following` has it
         "PRESENCE_PROBE",  # of lamps
         "CUSTOM",
         *(f"callcontrol::{name}" for name in OURS),
@@ -31,7 +33,6 @@ EVENTS = " ".join(
 )
 MAX_REST_MIN = 480
 
-RINGING, UP = ("RINGING", "EARLY", "RING_WAIT"), ("ACTIVE", "HELD", "UNHELD")  # Channel-Call-State
 _LEG_CONTEXT = "callcontrol-leg"
 _DOING = {
     "answer": e.Doing.ACCEPTED,
@@ -43,8 +44,6 @@ _DOING = {
     "briefed": e.Doing.BRIEFED,
 }
 _OVERHEARS = ("three_way", "eavesdrop")  # the application, and the function of its media bug
-
-Row = Mapping[str, str]  # of `show channels`
 
 
 @dataclass(slots=True)
@@ -83,9 +82,12 @@ class Announcement:
 
 
 class Ledger:
-    def __init__(self, address_of: Callable[[str], str]) -> None:
-        """`address_of`: the directory's extension for a user of the switch."""
+    def __init__(
+        self, address_of: Callable[[str], str], phone_at: Callable[[ChannelId], str] = lambda _: ""
+    ) -> None:
+        """`address_of`: the directory's extension for a user of the switch; `phone_at`: for a channel."""
         self._address_of = address_of
+        self.following = Following(address_of, phone_at)
         self.legs: dict[ChannelId, LegTrack] = {}
         self.calls: dict[TransferId, CallTrack] = {}
         self.partners: dict[ChannelId, ChannelId] = {}  # who is bridged with whom, both ways
@@ -196,9 +198,19 @@ class Ledger:
         if leg.lead in alive.bridged_with:
             self._mark_joined(leg)
 
+    def others(self, rows: Sequence[Row], now_s: float) -> Iterator[Report]:
+        """Calls of others among the channels listed, where they are to be followed."""
+        return self.following.survey(rows, now_s, self._is_ours)
+
+    def _is_ours(self, channel: ChannelId) -> bool:
+        return channel in self.legs
+
     # --- events
 
     def apply(self, event: Event) -> Iterable[Report]:
+        return (*self._of_ours(event), *self.following.apply(event, self._is_ours))
+
+    def _of_ours(self, event: Event) -> Iterable[Report]:
         channel = ChannelId(event.get("Unique-ID", ""))
         match event.get("Event-Name"):
             case "CHANNEL_CALLSTATE":

@@ -6,8 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from callcontrol.adapters.freeswitch.frames import Event
-from callcontrol.adapters.freeswitch.ledger import RINGING, UP
+from callcontrol.adapters.freeswitch.frames import RINGING, UP, Event
 from callcontrol.adapters.freeswitch.settings import FreeswitchSettings
 from callcontrol.core.model import Endpoint, EndpointKind, LineState
 
@@ -66,6 +65,11 @@ class Lines:
         if ours and len(user) > len(self._before) + len(self._after):
             return user[len(self._before) : len(user) - len(self._after)]
         return user
+
+    def phone_at(self, channel: str) -> str:
+        """The directory's extension for the phone whose channel that is; empty where it is no phone's."""
+        user = self._owner.get(channel, "")
+        return self.address_of(user) if user else ""
 
     # --- what the switch tells
 

@@ -1,9 +1,10 @@
 """SIP MESSAGEs to phones. The switch tells that it has taken one, not what the phone said to it."""
 
 from callcontrol.adapters.freeswitch.lines import Lines
+from callcontrol.adapters.freeswitch.link import LinkError, SilenceError
 from callcontrol.adapters.freeswitch.session import Supervisor
-from callcontrol.core.model import Endpoint
-from callcontrol.ports import PortError
+from callcontrol.core.model import Endpoint, LineState
+from callcontrol.ports import DoubtError, PortError, UnreachableError
 
 LONGEST = 1200  # bytes: a SIP message that still fits into one packet (RFC 3261, 18.1.1)
 
@@ -11,6 +12,8 @@ LONGEST = 1200  # bytes: a SIP message that still fits into one packet (RFC 3261
 async def send(link: Supervisor, lines: Lines, endpoint: Endpoint, body: str) -> None:
     """To every device at which the user is registered; the phone shows it as sent by itself."""
     found = lines.registration(endpoint)
+    if found is None and lines.state(endpoint) is LineState.UNREGISTERED:
+        raise UnreachableError("the phone is not registered just now")
     if found is None:
         raise PortError("only a phone that is registered can be sent a message", retryable=False)
     if len(body.encode(errors="replace")) > LONGEST:
@@ -22,4 +25,11 @@ async def send(link: Supervisor, lines: Lines, endpoint: Endpoint, body: str) ->
         "host": where.host,
         "content-type": "text/plain;charset=UTF-8",
     }
-    await link.send_event("SEND_MESSAGE", headers, body)
+    try:
+        await link.send_event("SEND_MESSAGE", headers, body)
+    except SilenceError as error:
+        raise DoubtError(str(error)) from None
+    except LinkError as error:
+        if error.maybe_done:
+            raise DoubtError(str(error)) from None
+        raise

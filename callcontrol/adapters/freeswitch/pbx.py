@@ -6,6 +6,7 @@ Sound and the deadlines of waiting channels are the dialplan's; dialplan/README.
 import asyncio
 import contextlib
 import re
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from callcontrol.adapters.freeswitch import checks, messages, originates
 from callcontrol.adapters.freeswitch.causes import ANSWERED_ELSEWHERE, CANCELLED, NORMAL_CLEARING, SHUTDOWN
 from callcontrol.adapters.freeswitch.channels import Channels
 from callcontrol.adapters.freeswitch.dialstrings import dial_string
-from callcontrol.adapters.freeswitch.frames import Event
+from callcontrol.adapters.freeswitch.frames import Event, Row
 from callcontrol.adapters.freeswitch.lamps import Lamps
 from callcontrol.adapters.freeswitch.ledger import Announcement, CallTrack, Ledger, LegTrack
 from callcontrol.adapters.freeswitch.lines import Lines
@@ -72,7 +73,7 @@ class FreeswitchPbx:
     def __init__(self, settings: FreeswitchSettings) -> None:
         self._settings = settings
         self._lines = Lines(settings)
-        self._ledger = Ledger(self._lines.address_of)
+        self._ledger = Ledger(self._lines.address_of, self._lines.phone_at)
         self._supervisor = Supervisor(settings, self._ledger, self._lines, self._event)
         self._channels = Channels(self._supervisor, self._ledger)
         self._lamps = Lamps(self._supervisor, settings.domain)
@@ -331,6 +332,19 @@ class FreeswitchPbx:
 
     async def answer_agent(self, channel: ChannelId, state: AgentState) -> None:
         await self._channels.transfer(channel, "callcontrol-agent", f"say-{state.value.replace('_', '-')}")
+
+    # --- calls of others
+
+    async def follow(self, wanted: Callable[[str], bool]) -> None:
+        self._ledger.following.wanted = wanted
+        if self.linked:
+            self._ledger.following.hold()
+            rows: Sequence[Row] = ()
+            try:
+                rows = await self._supervisor.channels()
+            finally:
+                for call in self._ledger.others(rows, time.time()):
+                    self._report(call)
 
     async def message(self, endpoint: Endpoint, body: str) -> None:
         await messages.send(self._supervisor, self._lines, endpoint, body)

@@ -4,12 +4,13 @@ import asyncio
 import json
 import random
 import re
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
-from callcontrol.adapters.freeswitch.frames import Event
-from callcontrol.adapters.freeswitch.ledger import EVENTS, Ledger, Row
+from callcontrol.adapters.freeswitch.frames import Event, Row
+from callcontrol.adapters.freeswitch.ledger import EVENTS, Ledger
 from callcontrol.adapters.freeswitch.lines import Lines, users
 from callcontrol.adapters.freeswitch.link import EslLink, LoginError, RefusedError
 from callcontrol.adapters.freeswitch.settings import FreeswitchSettings
@@ -89,10 +90,12 @@ class Supervisor:
         link = EslLink(self._settings, self._take)
         try:
             await link.open(EVENTS)
-            survey = await self._survey(link)
+            survey, rows = await self._survey(link)
             self._link = link
             log.info("linked to the switch", pbx_started=survey.pbx_started)
             report(LinkUp(survey=survey))
+            for call in self._ledger.others(rows, time.time()):
+                report(call)
             for event in self._early:
                 self._on_event(event)
             self._early = []
@@ -104,7 +107,12 @@ class Supervisor:
             self._link = None
             await link.close()
 
-    async def _survey(self, link: EslLink) -> Survey:
+    async def channels(self) -> Sequence[Row]:
+        """Those that there are. Raises PortError."""
+        return await _still_there(self._standing, await self.show("channels"))
+
+    async def _survey(self, link: EslLink) -> tuple[Survey, Sequence[Row]]:
+        """And what it is made from."""
         self.pbx_started = await link.api("global_getvar", "core_uuid")
         registrations = await show(link, "registrations")
         rows = await _still_there(link, await show(link, "channels"))
@@ -121,7 +129,7 @@ class Supervisor:
         self._lines.begin(registrations, rows, await list_users(link, self._lines.domain))
         for event in self._early:
             self._lines.take(event)
-        return self._ledger.survey(self.pbx_started, rows, pairs)
+        return self._ledger.survey(self.pbx_started, rows, pairs), rows
 
     def _take(self, event: Event) -> None:
         """Before the survey is in, an event waits: the survey may be older or younger."""

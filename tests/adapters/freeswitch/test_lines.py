@@ -9,7 +9,7 @@ from callcontrol.adapters.freeswitch import FreeswitchPbx
 from callcontrol.adapters.freeswitch.ledger import Ledger
 from callcontrol.adapters.freeswitch.lines import Lines, users
 from callcontrol.core.model import AcceptBy, AgentId, AgentState, ChannelId, Endpoint, EndpointKind, LineState
-from callcontrol.ports import AgentAsked, AgentWish, LinkUp, PortError
+from callcontrol.ports import AgentAsked, AgentWish, DoubtError, LinkDown, LinkUp, PortError, UnreachableError
 from tests.adapters.freeswitch.scripted import ScriptedFreeswitch, custom, event, rows, state
 from tests.adapters.freeswitch.test_link import QUICK, until
 from tests.adapters.freeswitch.test_session import Daemon, daemon, freeswitch
@@ -366,13 +366,17 @@ async def test_the_answer_goes_to_the_phone_that_asked(freeswitch: ScriptedFrees
 # --- messages
 
 
-async def test_a_message_is_sent_with_its_bytes_counted_so_that_nothing_in_it_is_an_order(
-    freeswitch: ScriptedFreeswitch, daemon: Daemon
-):
+async def registered(freeswitch: ScriptedFreeswitch, daemon: Daemon) -> None:
     await daemon.saw(LinkUp)
     where = {"username": "alice", "call-id": "c1", "profile-name": "internal", "from-host": "pbx.example"}
     await freeswitch.say(custom("sofia::register", "", where))
     await until(lambda: daemon.pbx.line(phone("alice")) is LineState.NOT_IN_USE)
+
+
+async def test_a_message_is_sent_with_its_bytes_counted_so_that_nothing_in_it_is_an_order(
+    freeswitch: ScriptedFreeswitch, daemon: Daemon
+):
+    await registered(freeswitch, daemon)
     before = len(freeswitch.wire)
     body = "Missed: Lena ${system(id)} Grüße\n\napi system id\n\n"
     sending = asyncio.create_task(daemon.pbx.message(phone("alice"), body))
@@ -390,9 +394,41 @@ async def test_a_phone_that_is_not_registered_or_a_text_too_long_is_refused(
     freeswitch: ScriptedFreeswitch, daemon: Daemon
 ):
     await daemon.saw(LinkUp)
-    with pytest.raises(PortError, match="registered"):
+    with pytest.raises(UnreachableError, match="not registered"):
         await daemon.pbx.message(phone("alice"), "Hello")
-    await freeswitch.say(custom("sofia::register", "", {"username": "alice", "call-id": "c1"}))
-    await until(lambda: daemon.pbx.line(phone("alice")) is LineState.NOT_IN_USE)
+    with pytest.raises(PortError, match="only a phone") as refused:
+        await daemon.pbx.message(phone("+4930123456", EndpointKind.NUMBER), "Hello")
+    assert not refused.value.retryable
+    await registered(freeswitch, daemon)
     with pytest.raises(PortError, match="1200 bytes"):
         await daemon.pbx.message(phone("alice"), "ü" * 601)
+
+
+async def test_a_message_that_nobody_has_confirmed_may_have_been_sent(
+    freeswitch: ScriptedFreeswitch, daemon: Daemon
+):
+    await registered(freeswitch, daemon)
+    freeswitch.answers["sendevent"] = lambda _: None
+    with pytest.raises(DoubtError, match="did not answer"):
+        await daemon.pbx.message(phone("alice"), "Hello")
+    sending = asyncio.create_task(daemon.pbx.message(phone("alice"), "Hello again"))
+    await freeswitch.saw("sendevent", count=2)
+    freeswitch.cut()
+    with pytest.raises(DoubtError, match="link was lost"):
+        await sending
+
+
+async def test_a_message_that_never_left_or_was_refused_was_not_sent(
+    freeswitch: ScriptedFreeswitch, daemon: Daemon
+):
+    await registered(freeswitch, daemon)
+    freeswitch.answers["sendevent"] = lambda _: "-ERR invalid event name"
+    with pytest.raises(PortError, match="refused") as refused:
+        await daemon.pbx.message(phone("alice"), "Hello")
+    assert not isinstance(refused.value, DoubtError)
+    freeswitch.answers["auth"] = lambda _: None
+    freeswitch.cut()
+    await daemon.saw(LinkDown)
+    with pytest.raises(PortError, match="no link") as unlinked:
+        await daemon.pbx.message(phone("alice"), "Hello")
+    assert (unlinked.value.retryable, isinstance(unlinked.value, DoubtError)) == (True, False)
