@@ -9,7 +9,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 
 import structlog
@@ -131,13 +131,15 @@ class CallBacks:
     # --- what is waited for, and who has waited too long
 
     async def _watch(self) -> None:
-        away = False
+        away, escalate_at = False, self._clock.now()
         while True:
             self._woken.clear()
             self._watching = True
             try:
                 await self._look()
-                await self._escalate_overdue()
+                if self._clock.now() >= escalate_at:
+                    await self._escalate_overdue()
+                    escalate_at = self._clock.now() + timedelta(seconds=self._poll_s)
                 away = False
             except PortError as error:
                 if not away:

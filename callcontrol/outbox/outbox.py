@@ -34,7 +34,7 @@ class Pace:
     """How the outbox goes about it. Seconds."""
 
     poll_s: float = 1.0
-    gather_s: float = 0.02  # for others to be done too, before the database is asked for more
+    gather_s: float = 0.02  # for others to be written, or done, too, before the database is asked for more
     yields: float = 4.0  # so many times as long as the database took: live transfers come first
     lease_s: float = 120.0  # outlives a send and the marking of it
     first_retry_s: float = 2.0
@@ -137,9 +137,9 @@ class Outbox:
         now = self._clock.now()
         opening = [s for lane in self._lanes.values() if (s := lane.opens_in_s(now)) is not None]
         await self._until(min([self._pace.poll_s, *opening]), self._woken, self._freed)
-        if not self._woken.is_set() and self._freed.is_set() and self._pace.gather_s:
+        if self._pace.gather_s and (self._woken.is_set() or self._freed.is_set()):
             busy_s = min(self._took_s * self._pace.yields, self._pace.poll_s)
-            await self._until(max(self._pace.gather_s, busy_s), self._woken)
+            await self._until(max(self._pace.gather_s, busy_s))
 
     async def _until(self, seconds: float, *events: asyncio.Event) -> None:
         waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(event.wait()) for event in events]

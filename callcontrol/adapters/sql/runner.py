@@ -45,6 +45,7 @@ class Runner:
         self._reporters = ThreadPoolExecutor(_REPORTERS, "callcontrol-sql-report")
         self._threads = (self._writers, self._readers, self._reporters)
         self._jobs: set[Future[Any]] = set()
+        self._first: deque[_Job[Any]] = deque()
         self._waiting: deque[_Job[Any]] = deque()
 
     async def read(
@@ -70,7 +71,7 @@ class Runner:
         self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         job = _Job(lambda connection: question(connection, *args, **kwargs))
-        return await self._ask(self._writers, job, partial(job.answer, self._engine))
+        return await self._ask(self._writers, job, partial(self._answer_in_turn, job))
 
     async def write_much(
         self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -91,6 +92,16 @@ class Runner:
         job = _Job(lambda connection: question(connection, *args, **kwargs))
         self._waiting.append(job)
         return await self._ask(self._writers, job, self._answer_waiting)
+
+    async def write_first(
+        self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """As `write_together`, before all else that waits for the one writer: a phone waits for it."""
+        if not self._one_writer:
+            return await self.write(question, *args, **kwargs)
+        job = _Job(lambda connection: question(connection, *args, **kwargs))
+        self._first.append(job)
+        return await self._ask(self._writers, job, self._answer_first)
 
     async def settle(self) -> None:
         """Bring what was committed from SQLite's log into its file, and empty the log, if nobody reads it now."""
@@ -137,9 +148,21 @@ class Runner:
         finally:
             timer.cancel()
 
+    # In a writer's thread. Nothing may wait any more: an earlier call took it along.
+
+    def _answer_in_turn(self, job: "_Job[Any]") -> None:
+        self._answer_first()
+        job.answer(self._engine)
+
     def _answer_waiting(self) -> None:
-        """In the writer's thread. Nothing may wait any more: an earlier call took it along."""
-        jobs = [job for job in _popped(self._waiting) if job.begins()]
+        self._answer_first()
+        self._answer_together(self._waiting)
+
+    def _answer_first(self) -> None:
+        self._answer_together(self._first)
+
+    def _answer_together(self, waiting: "deque[_Job[Any]]") -> None:
+        jobs = [job for job in _popped(waiting) if job.begins()]
         if len(jobs) == 1:
             jobs[0].answer_now(self._engine)
         if len(jobs) <= 1:

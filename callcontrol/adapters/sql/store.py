@@ -262,7 +262,7 @@ class SqlStore:
     ) -> TransferRow:
         site = await self._site(request.lead, toggles=True)
         with site.explained():
-            return await self._runner.write_together(
+            return await self._runner.write_first(
                 transfers.open_transfer,
                 self._memory,
                 transfer_id=transfer_id,
@@ -295,7 +295,10 @@ class SqlStore:
             )
 
     async def record(self, transition: Transition) -> None:
-        await self._runner.write_together(outcomes.record, self._memory, transition, self._task_rules)
+        """With an outcome it takes longer, and nobody on the line waits for it."""
+        over = transition.outcome is not None or transition.closed
+        write = self._runner.write_together if over else self._runner.write_first
+        await write(outcomes.record, self._memory, transition, self._task_rules)
 
     async def unclosed(self) -> Sequence[tuple[TransferRow, tuple[Entry, ...]]]:
         return await self._runner.read(transfers.unclosed, self._memory)
