@@ -12,7 +12,7 @@ The route of one call:
       -> core.routing                            who may ring now, attempt by attempt
       -> core.transfer                           the state machine: events in, commands out
       -> ports.Pbx                               ring, hang up, brief, join, release the bot
-      -> core.followup                           texts, task, cadence cancel: one SQL transaction
+      -> core.followup, wording                  texts, task, cadence cancel: one SQL transaction
       -> outbox                                  sends the texts
       -> callbacks                               sees the call back: closes the task, or the owner is told
 """

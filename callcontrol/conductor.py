@@ -75,6 +75,7 @@ class Conductor:
         self.id = transfer_id
         self.call = call
         self.narration = Narration()
+        self.over = asyncio.Event()  # nobody conducts it any more
         self._machine = Transfer()
         self._ports = ports
         self._watch_leg = watch_leg
@@ -97,6 +98,11 @@ class Conductor:
     @property
     def state(self) -> State:
         return self._machine.state
+
+    @property
+    def ending(self) -> bool:
+        """The lead is with nobody of ours; what is left ends by itself, in a moment."""
+        return self._machine.state in (State.RETURNED, State.ENDED)
 
     @property
     def busy(self) -> bool:

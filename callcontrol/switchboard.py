@@ -175,8 +175,10 @@ class Switchboard:
         if not self.ready:
             raise PortError("no link to the switch yet", retryable=True)
         call = await self._ports.pbx.locate(channel)
-        if (busy := self._by_channel.get(call.lead)) is not None:
-            raise ChannelBusyError(busy.id)
+        while (busy := self._by_channel.get(call.lead)) is not None:
+            if not busy.ending:
+                raise ChannelBusyError(busy.id)
+            await busy.over.wait()  # the bot has heard of its end, and may ask again at once
         return call
 
     async def _begin(self, request: Request, call: Call, asked: float) -> TransferRow:
@@ -367,6 +369,7 @@ class Switchboard:
             self._drop(conductor)
 
     def _drop(self, conductor: Conductor) -> None:
+        conductor.over.set()
         self._ports.pbx.forget(conductor.id)
         self._conductors.pop(conductor.id, None)
         for channel in [key for key, owner in self._by_channel.items() if owner is conductor]:

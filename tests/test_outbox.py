@@ -72,6 +72,9 @@ class Database(SqlStore):
     async def reroute(self, *given):
         await self._done(super().reroute(*given))
 
+    async def park_orphans(self, *given):
+        return await self._done(super().park_orphans(*given))
+
     async def _done(self, work: Coroutine[Any, Any, Any]) -> Any:
         if self.away:
             work.close()

@@ -2,12 +2,6 @@
 
 `gate` lets in who may, and no body that is too large or too slow; `transfers`, `agents` and `health`
 are the routes; `bodies` what comes in, `answers` what goes out, `stream` the server-sent events;
-`metrics` counts, and `scrape` is where Prometheus fetches it.
+`metrics` counts, and `scrape` is where Prometheus fetches it. `factory` puts it together; it is loaded by
+the daemon alone, while commands share the answers' shapes.
 """
-
-from callcontrol.api.factory import create_api
-from callcontrol.api.gate import Token
-from callcontrol.api.metrics import Metrics
-from callcontrol.api.service import Service, Transfers
-
-__all__ = ["Metrics", "Service", "Token", "Transfers", "create_api"]

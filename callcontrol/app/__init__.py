@@ -1,11 +1,11 @@
 """The composition root: the only place that builds real adapters. Nothing is decided here.
 
-`serve` is the daemon; `compose` builds the adapters, also for single commands; `clock`, `logs`,
+`daemon` serves; `storage` builds what commands need too, `compose` the rest; `clock`, `logs`,
 `systemd`, `web` and `health` are what a process needs around itself.
 """
 
-from callcontrol.app import compose
-from callcontrol.app.daemon import StartError, serve
+from callcontrol.app import storage
+from callcontrol.app.errors import StartError
 from callcontrol.app.logs import configure as configure_logs
 
-__all__ = ["StartError", "compose", "configure_logs", "serve"]
+__all__ = ["StartError", "configure_logs", "storage"]

@@ -10,10 +10,14 @@ from collections.abc import Callable, Iterator
 import structlog
 
 from callcontrol.adapters.simulated import SimulatedPbx
-from callcontrol.api import Metrics, Service, Token, create_api
-from callcontrol.app import compose
+from callcontrol.api.factory import create_api
+from callcontrol.api.gate import Token
+from callcontrol.api.metrics import Metrics
+from callcontrol.api.service import Service
+from callcontrol.app import storage
 from callcontrol.app.clock import SystemClock
 from callcontrol.app.compose import Adapters, adapters
+from callcontrol.app.errors import StartError
 from callcontrol.app.gateways import report_secrets
 from callcontrol.app.health import Pulse
 from callcontrol.app.own_agents import take_agents_over
@@ -30,14 +34,6 @@ log = structlog.get_logger(__name__)
 
 _LOOK_EVERY_S = 0.2
 _CLOCK_STEP_S = 2.0
-
-
-class StartError(Exception):
-    """The daemon can't start; what to do is in the words. `away`: something outside didn't answer."""
-
-    def __init__(self, message: str, *, away: bool) -> None:
-        super().__init__(message)
-        self.away = away
 
 
 async def serve(config: Config, *, on_listening: Callable[[str, int], None] = lambda _h, _p: None) -> None:
@@ -80,8 +76,8 @@ async def _run(config: Config, parts: Adapters, listening: socket.socket) -> Non
         pbx=parts.pbx,
         store=parts.store,
         clock=parts.clock,
-        rules=compose.task_rules(config),
-        plan=compose.number_plan(config),
+        rules=storage.task_rules(config),
+        plan=storage.number_plan(config),
         zone=config.tasks.zone,
         word=config.texts.wording(),
         on_text=outbox.wake,

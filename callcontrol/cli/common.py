@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from callcontrol.adapters.sql import SqlStore
-from callcontrol.app import StartError, compose, configure_logs
+from callcontrol.app import StartError, configure_logs, storage
 from callcontrol.cli import output
 from callcontrol.cli.client import DaemonAwayError, DaemonRefusedError
 from callcontrol.config import Config, ConfigError, load_config
@@ -108,7 +108,7 @@ def with_store(config: Config, ask: Callable[[SqlStore], Awaitable[Answer]]) -> 
     become_owner(config.state_directory)
 
     async def asked() -> Answer:
-        store = compose.store(config)
+        store = storage.store(config)
         try:
             for remark in await store.ensure_schema():
                 output.complain(f"warning: {remark}")

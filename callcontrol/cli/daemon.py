@@ -6,7 +6,7 @@ import sys
 import uvloop
 
 from callcontrol.app import configure_logs
-from callcontrol.app import serve as run_daemon
+from callcontrol.app.daemon import serve as run_daemon
 from callcontrol.cli import output
 from callcontrol.cli.common import ConfigOption, become_owner, load_config
 from callcontrol.config import LogFormat

@@ -3,7 +3,7 @@
 import typer
 
 from callcontrol.adapters.sql import SchemaState, SchemaStatus, status, upgrade
-from callcontrol.app import compose, configure_logs
+from callcontrol.app import configure_logs, storage
 from callcontrol.cli import output
 from callcontrol.cli.common import ConfigOption, Exit, JsonOption, become_owner, load_config
 
@@ -29,7 +29,7 @@ def _url(config: ConfigOption) -> str:
     settings = load_config(config)
     configure_logs(level="error", as_json=False, pii=False)
     become_owner(settings.state_directory)
-    compose.make_folders(settings)
+    storage.make_folders(settings)
     return settings.database_url
 
 

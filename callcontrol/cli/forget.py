@@ -8,7 +8,7 @@ import typer
 
 from callcontrol import numbers
 from callcontrol.adapters.sql import SqlStore
-from callcontrol.app import compose
+from callcontrol.app import storage
 from callcontrol.cli import output
 from callcontrol.cli.common import ConfigOption, Exit, JsonOption, load_config, with_store
 from callcontrol.core import cleaning
@@ -41,7 +41,7 @@ def forget(  # noqa: PLR0917 - typer passes every option by its name
         typer.confirm("This can't be undone. Forget?", abort=True)
 
     async def ask(store: SqlStore) -> Forgotten:
-        return await erase(store, compose.speech(settings), whom, datetime.now(UTC), with_tasks=tasks)
+        return await erase(store, storage.speech(settings), whom, datetime.now(UTC), with_tasks=tasks)
 
     found = with_store(settings, ask)
     if json:

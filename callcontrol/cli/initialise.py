@@ -6,7 +6,7 @@ import secrets
 from importlib.resources import files
 from pathlib import Path
 
-from callcontrol.app import compose, configure_logs
+from callcontrol.app import configure_logs, storage
 from callcontrol.cli import output
 from callcontrol.cli.common import ConfigOption, become_owner, load_config
 from callcontrol.config import Config, secret_files
@@ -26,7 +26,7 @@ def init(config: ConfigOption) -> None:
         if not file.exists():
             _write(file, secrets.token_urlsafe(32) + "\n", mode=0o600)
     settings = load_config(config)
-    compose.make_folders(settings)
+    storage.make_folders(settings)
     become_owner(settings.state_directory)
     asyncio.run(_database(settings))
     output.out.print("ready. Next:", style="bold")
@@ -61,7 +61,7 @@ def _write(file: Path, text: str, *, mode: int) -> None:
 
 
 async def _database(config: Config) -> None:
-    store = compose.store(config)
+    store = storage.store(config)
     try:
         await store.ensure_schema()
     finally:

@@ -8,7 +8,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from callcontrol.adapters.sql import SqlStore
-from callcontrol.app import compose
+from callcontrol.app import storage
 from callcontrol.cli import output
 from callcontrol.cli.common import (
     AtOption,
@@ -186,7 +186,7 @@ def _with(lead: Lead, facts: dict[str, str]) -> Lead:
 
 
 def _verdicts(directory: Directory, bot: Bot, lead: Lead, now: datetime) -> Iterator[Verdict]:
-    facts = core.facts_of(lead, bot, now, compose.matcher())
+    facts = core.facts_of(lead, bot, now, storage.matcher())
     decided = False
     for rule in directory.rules:
         against = core.why_not(rule.when, facts)

@@ -13,7 +13,10 @@ import pytest
 from callcontrol.adapters.simulated import Behaviour, SimulatedPbx
 from callcontrol.adapters.simulated.pbx import Does
 from callcontrol.adapters.sql import OwnTables, SqlStore
-from callcontrol.api import Metrics, Service, Token, create_api
+from callcontrol.api.factory import create_api
+from callcontrol.api.gate import Token
+from callcontrol.api.metrics import Metrics
+from callcontrol.api.service import Service
 from callcontrol.app.clock import SystemClock
 from callcontrol.app.web import WebServer, listen
 from callcontrol.config.schedule import ALWAYS

@@ -9,7 +9,7 @@ from callcontrol.adapters.simulated import SimulatedPbx
 from callcontrol.adapters.sms.file import FileGateway
 from callcontrol.adapters.sms.http import HttpGateway
 from callcontrol.adapters.sms.smtp import SmtpGateway
-from callcontrol.app import compose, gateways
+from callcontrol.app import gateways, storage
 from callcontrol.app.clock import SystemClock
 from callcontrol.config import Config, load_config
 from callcontrol.outbox import Lane
@@ -24,7 +24,7 @@ LINES_BEFORE = SMS.count("\n")
 
 
 async def lanes(config: Config) -> dict[str, Lane]:
-    store = compose.store(config)
+    store = storage.store(config)
     made = gateways.lanes(config, SimulatedPbx(clock=SystemClock()), store)
     await store.close()
     return {lane.name: lane for lane in made}

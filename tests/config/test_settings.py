@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from callcontrol.app import compose
+from callcontrol.app import compose, storage
 from callcontrol.config import ConfigError, PbxKind, load_config, secret_files
 
 TOKEN = "t0ken-" + "x" * 30
@@ -266,13 +266,13 @@ def test_own_tables_that_make_no_sense_are_refused(folder, right, wrong, said):
 def test_a_query_of_own_tables_with_parameters_that_nobody_gives_is_refused_at_start(folder):
     config = load_config(written(folder, MINIMAL + OWN.replace(":lead_id", ":contact")))
     with pytest.raises(ConfigError, match=r"own_tables: .*query 'lead'"):
-        compose.store(config)
+        storage.store(config)
 
 
 def test_how_tasks_are_gone_about(folder):
     text = "tasks: {due_minutes: 10, quiet_hours: '22:00-24:00', region: de, trunk_prefixes: '8'}\n"
     config = load_config(written(folder, MINIMAL + text))
-    rules, plan = compose.task_rules(config), compose.number_plan(config)
+    rules, plan = storage.task_rules(config), storage.number_plan(config)
     assert (rules.due_s, rules.again_s, rules.at_most) == (600, 900, 3)
     assert (rules.quiet.start_min, rules.quiet.end_min) == (22 * 60, 0)
     assert (plan.region, plan.trunk_prefixes) == ("DE", ("8",))
@@ -280,5 +280,5 @@ def test_how_tasks_are_gone_about(folder):
 
 def test_without_quiet_hours_the_owner_is_told_at_any_time(folder):
     config = load_config(written(folder, MINIMAL + "tasks: {quiet_hours: none}\n"))
-    quiet = compose.task_rules(config).quiet
+    quiet = storage.task_rules(config).quiet
     assert quiet.start_min == quiet.end_min

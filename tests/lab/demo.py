@@ -18,7 +18,7 @@ from rich.table import Table
 
 from callcontrol.cli.timeline import Kind, Line, Teller
 from callcontrol.core.model import Connected, TransferId
-from tests.lab import Answer, Busy, Call, Lab, Refuse, Ring, Voicemail
+from tests.lab import Answer, Busy, Call, Lab, LabError, Refuse, Ring, Voicemail
 from tests.lab.site import Site, directory, site
 
 out = Console(highlight=False, soft_wrap=True)
@@ -248,7 +248,11 @@ def main() -> int:
     given = parser.parse_args()
     folder = given.dir or Path(tempfile.mkdtemp(prefix="callcontrol-demo-"))
     out.print("[bold]callcontrol: real warm transfers between two real switches on this machine[/]")
-    return asyncio.run(play(folder))
+    try:
+        return asyncio.run(play(folder))
+    except LabError as error:
+        out.print(f"  {error}")
+        return 1
 
 
 if __name__ == "__main__":

@@ -124,6 +124,15 @@ class Office:
             while not self.switchboard.live:
                 await asyncio.sleep(0.001)
 
+    async def until_closed(self) -> TransferRow:
+        """Until the only transfer that there is is over."""
+        async with asyncio.timeout(5):
+            while True:
+                (row,) = await self.store.transfers(2)
+                if row.closed and not self.switchboard.live:
+                    return row
+                await asyncio.sleep(0.001)
+
     async def dies(self) -> None:
         """The daemon is gone: no event reaches anyone."""
         self.running.cancel()

@@ -226,6 +226,20 @@ async def test_a_channel_already_in_a_transfer_is_refused(tmp_path):
         assert refused.value.transfer_id == transfer
 
 
+async def test_a_lead_whose_transfer_was_missed_may_be_asked_for_again_at_once(tmp_path):
+    async with office(tmp_path, people=directory(fallbacks=())) as at:
+        for name in ("alice", "bob", "carol"):
+            await at.store.set_available(name, available=False)
+        call, missed = await at.asks()
+        _, again = await at.asks(call)
+        assert again != missed
+        await at.store.set_available("alice", available=True)
+        _, third = await at.asks(call)
+        await at.passes(0.1)
+        assert at.verbs("ring") == ["ring alice"]
+        assert (await at.row(third)).outcome is None
+
+
 async def test_what_is_unknown_is_named_and_nothing_rings(tmp_path):
     async with office(tmp_path) as at:
         call = at.pbx.call()

@@ -61,7 +61,8 @@ class LegTrack:
 @dataclass(slots=True)
 class CallTrack:
     call: Call
-    joined: bool = False  # an agent has been in the lead's bridge
+    joined: ChannelId | None = None  # the agent's leg that is with the lead
+    was_joined: bool = False  # some agent's leg has been
 
 
 class Ledger:
@@ -114,7 +115,7 @@ class Ledger:
         transfer_id = leg.transfer_id if leg is not None else self._party_of.get(channel)
         call = None if transfer_id is None else self.calls.get(transfer_id)
         over = handoff_over or (leg is not None and leg.briefed)
-        if call is None or not call.joined or not over:
+        if call is None or call.joined is None or not over:
             return None
         return call.call.lead
 
@@ -226,6 +227,8 @@ class Ledger:
         self.drop(channel)
         self.places.gone(channel)
         if leg is not None:
+            if (call := self.calls.get(leg.transfer_id)) is not None and call.joined == channel:
+                call.joined = None
             yield e.LegEnded(channel=channel, by=_by(leg, frame.get("Cause", "")), cause=cause)
         elif transfer_id is not None and (call := self.calls.get(transfer_id)) is not None:
             party = e.LeadHungUp if channel == call.call.lead else e.BotHungUp
@@ -252,7 +255,7 @@ class Ledger:
     def _mark_joined(self, leg: LegTrack) -> None:
         leg.joined = True
         if (call := self.calls.get(leg.transfer_id)) is not None:
-            call.joined = True
+            call.joined, call.was_joined = leg.id, True
 
     def _user_event(self, frame: Frame, channel: ChannelId) -> Iterator[Report]:
         name = frame.get("UserEvent", "")

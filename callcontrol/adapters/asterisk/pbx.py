@@ -83,6 +83,7 @@ class AsteriskPbx:
         self._report: Callable[[Report], None] = lambda _: None
         self._tasks: set[asyncio.Task[None]] = set()
         self._published: dict[BotId, str] = {}
+        self._unmarked: set[TransferId] = set()  # whose leads do not know yet
 
     # --- the link
 
@@ -172,20 +173,28 @@ class AsteriskPbx:
 
     def watch(self, transfer_id: TransferId, call: Call) -> None:
         if self._ledger.watch(transfer_id, call) and self.linked:
-            self._spawn(self._mark(transfer_id, call.lead))
+            self._unmarked.add(transfer_id)
+            self._spawn(self._mark_in_time(transfer_id, call.lead))
+
+    async def _mark_in_time(self, transfer_id: TransferId, lead: ChannelId) -> None:
+        """Where no phone is rung at once."""
+        await asyncio.sleep(MARK_AFTER_S)
+        await self._mark(transfer_id, lead)
 
     async def _mark(self, transfer_id: TransferId, lead: ChannelId) -> None:
-        """Tell the lead's dialplan of the transfer, should its bot die. The phones' orders leave first."""
-        await asyncio.sleep(MARK_AFTER_S)
-        if transfer_id in self._ledger.calls:
-            await self._channels.set(lead, "CALLCONTROL_CONNECTED", "")  # of an earlier transfer
-        if transfer_id in self._ledger.calls:
-            await self._channels.set(lead, "CALLCONTROL_TRANSFER", transfer_id)
+        """Tell the lead's dialplan of the transfer, should its bot die. Only the phones' orders go before."""
+        if transfer_id in self._unmarked:
+            self._unmarked.discard(transfer_id)
+            await asyncio.gather(
+                self._channels.set(lead, "CALLCONTROL_TRANSFER", transfer_id),
+                self._channels.set(lead, "CALLCONTROL_CONNECTED", ""),  # of an earlier transfer
+            )
 
     def watch_leg(self, transfer_id: TransferId, call: Call, leg: Leg) -> None:
         self._ledger.add_leg(LegTrack(leg.id, transfer_id, call.lead, by_answering=_by_answering(leg)))
 
     def forget(self, transfer_id: TransferId) -> None:
+        self._unmarked.discard(transfer_id)
         call = self._ledger.forget(transfer_id)
         if (
             call is not None
@@ -197,12 +206,14 @@ class AsteriskPbx:
     async def _let_go(self, call: CallTrack, lead: str) -> None:
         """A lead that our dialplan still holds has nobody left to wait for."""
         await self._channels.order(lead, "Setvar", {"Variable": "CALLCONTROL_TRANSFER", "Value": ""})
-        if call.joined and _held(await self._channels.status(lead)):
+        if call.was_joined and _held(await self._channels.status(lead)):
             # Its agent's leg has ended; it may not have noticed yet, and will look at this then.
             await self._channels.order(lead, "Setvar", {"Variable": "CALLCONTROL_CONNECTED", "Value": "1"})
         row = await self._channels.status(lead)
         if _held(row) and not row.get("BridgeID"):
-            await self._channels.redirect(lead, "callcontrol-lead", "connected" if call.joined else "missed")
+            await self._channels.redirect(
+                lead, "callcontrol-lead", "connected" if call.was_joined else "missed"
+            )
 
     # --- legs
 
@@ -218,6 +229,7 @@ class AsteriskPbx:
             by_answering=_by_answering(order.leg),
         )
         self._ledger.add_leg(leg)
+        self._spawn(self._mark(order.transfer_id, order.lead))
         try:
             await self._channels.act("Originate", fields)
         except RefusedError:

@@ -90,7 +90,7 @@ async def test_a_bridge_that_vanishes_under_a_join_fails_it(desk: Desk, lab: Lab
     call = await lab.call()
     transfer_id, located = await desk.transfer(call.lead_channel)
     leg = await desk.accepted("alice", located, transfer_id)
-    desk.pbx._ledger.places[located.lead].name = "PJSIP/trunk-000000"  # as many names begin
+    desk.pbx._ledger.places.get(located.lead).name = "PJSIP/trunk-000000"  # as many names begin
     await desk.pbx.join(located.lead, leg.id)
     failed = await desk.saw(e.JoinFailed, leg.id)
     assert failed.why == "NONEXISTENT"

@@ -283,6 +283,59 @@ async def test_a_channel_whose_id_only_begins_alike_is_not_taken_for_it(
         await daemon.pbx.locate("1700000000")
 
 
+async def test_a_call_that_events_have_told_of_is_not_asked_for(asterisk: ScriptedAsterisk, daemon: Daemon):
+    asterisk.answers["CoreShowChannels"] = lists(row(LEAD, bridge="b1"), row(BOT, bridge="b1"))
+    await daemon.saw(LinkUp)
+    assert await daemon.pbx.locate(LEAD) == CALL
+    assert await daemon.pbx.locate(f"PJSIP/{LEAD}") == CALL
+    assert "Status" not in asterisk.names()
+
+
+async def test_a_call_of_which_events_have_not_told_all_is_asked_for(
+    asterisk: ScriptedAsterisk, daemon: Daemon
+):
+    asterisk.answers["CoreShowChannels"] = lists(row(LEAD, bridge="b1"), row(BOT, bridge="b1"))
+    await daemon.saw(LinkUp)
+    await asterisk.say(frame("Event: BridgeLeave", f"Uniqueid: {BOT}", f"Channel: PJSIP/{BOT}"))
+    asterisk.answers["Status"] = status(LEAD)
+    asterisk.answers["BridgeInfo"] = lambda action: rows(action, "BridgeInfoComplete")
+    await until(lambda: not daemon.pbx._ledger.places.get(BOT).bridge)  # type: ignore[union-attr]
+    assert (await daemon.pbx.locate(LEAD)).bot is None
+    assert asterisk.names().count("Status") == 1
+
+
+async def test_a_channel_that_was_renamed_is_ordered_by_its_new_name(
+    asterisk: ScriptedAsterisk, daemon: Daemon
+):
+    asterisk.answers["CoreShowChannels"] = lists(row(LEAD, bridge="b1"), row(BOT, bridge="b1"))
+    await daemon.saw(LinkUp)
+    await asterisk.say(
+        frame("Event: Rename", f"Uniqueid: {BOT}", f"Channel: PJSIP/{BOT}", "Newname: PJSIP/new")
+    )
+    await until(lambda: daemon.pbx._ledger.places.find("PJSIP/new"))
+    await daemon.pbx.release_bot(BOT)
+    assert (await asterisk.saw("Hangup"))["Channel"] == "PJSIP/new"
+
+
+async def test_a_bot_that_dies_after_an_agent_has_left_the_handoff_does_not_make_it_an_agents_call(
+    asterisk: ScriptedAsterisk, daemon: Daemon
+):
+    asterisk.answers["CoreShowChannels"] = lists(row(LEAD, bridge="b1"), row(BOT, bridge="b1"))
+    await daemon.saw(LinkUp)
+    daemon.pbx.watch(TRANSFER, CALL)
+    await daemon.pbx.ring(order())
+    leg = f"Uniqueid: {LEG}"
+    await asterisk.say(frame("Event: BridgeEnter", leg, "Channel: PJSIP/alice-1", "BridgeUniqueid: b1"))
+    await daemon.saw(e.Joined)
+    await asterisk.say(frame("Event: Hangup", leg, "Cause: 16"))
+    await daemon.saw(e.LegEnded)
+    await asterisk.say(frame("Event: Hangup", f"Uniqueid: {BOT}", "Cause: 16"))
+    await daemon.saw(e.BotHungUp)
+    await daemon.pbx.hang_up(LEG, Why.CALL_OVER, answered=True)  # a round trip
+    told = [action for action in asterisk.actions if action.get("Variable") == "CALLCONTROL_CONNECTED"]
+    assert not any(action["Value"] == "1" for action in told)
+
+
 # --- verbs whose answer is bad news
 
 
