@@ -6,7 +6,7 @@ dropped at the first look.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from callcontrol.adapters.freeswitch.frames import UP, Event, Row
@@ -223,11 +223,16 @@ class Following:
     # --- calls that are up
 
     def survey(
-        self, rows: Sequence[Row], now_s: float, is_ours: Callable[[ChannelId], bool]
+        self,
+        rows: Sequence[Row],
+        gone: Collection[str],
+        now_s: float,
+        is_ours: Callable[[ChannelId], bool],
     ) -> Iterator[CallReport]:
         """From `show channels`: as if each leg that is listed were dialled, and answered, just now.
 
-        `now_s`: seconds of the epoch, as the rows' own.
+        `gone`: which of them are no more. A loopback channel that has just stepped aside still tells by whom
+        its leg was dialled. `now_s`: seconds of the epoch, as the rows' own.
         """
         self._calls, self._legs, self._behind, self._passed = {}, {}, {}, {}
         known = {ChannelId(row.get("uuid", "")): row for row in rows}
@@ -235,6 +240,8 @@ class Following:
         for row in sorted(rows, key=_outermost_first):
             leg, by = ChannelId(row.get("uuid", "")), ChannelId(row.get("call_uuid", ""))
             half = halves.get(f"{row.get('name', '')[:-1]}b", ChannelId("")) if _is_loopback(row) else ""
+            if leg in gone and not half:
+                continue
             if is_ours(leg) or is_ours(by) or row.get("context", "").startswith(_OUR_CONTEXTS):
                 if half:
                     self._behind[ChannelId(half)] = None

@@ -26,6 +26,7 @@ _SHOWN = {
     AgentState.UNAVAILABLE: _TAKEN,
     AgentState.OFF_DUTY: _TAKEN,
     AgentState.RESTING: _HELD,
+    AgentState.ELSEWHERE: _TAKEN,
     AgentState.UNKNOWN: _TAKEN,
 }
 

@@ -5,7 +5,7 @@ No I/O here.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from callcontrol.adapters.freeswitch.causes import ended_by
@@ -198,9 +198,9 @@ class Ledger:
         if leg.lead in alive.bridged_with:
             self._mark_joined(leg)
 
-    def others(self, rows: Sequence[Row], now_s: float) -> Iterator[Report]:
+    def others(self, rows: Sequence[Row], gone: Collection[str], now_s: float) -> Iterator[Report]:
         """Calls of others among the channels listed, where they are to be followed."""
-        return self.following.survey(rows, now_s, self._is_ours)
+        return self.following.survey(rows, gone, now_s, self._is_ours)
 
     def _is_ours(self, channel: ChannelId) -> bool:
         return channel in self.legs

@@ -340,10 +340,11 @@ class FreeswitchPbx:
         if self.linked:
             self._ledger.following.hold()
             rows: Sequence[Row] = ()
+            gone: set[str] = set()
             try:
-                rows = await self._supervisor.channels()
+                rows, gone = await self._supervisor.channels()
             finally:
-                for call in self._ledger.others(rows, time.time()):
+                for call in self._ledger.others(rows, gone, time.time()):
                     self._report(call)
 
     async def message(self, endpoint: Endpoint, body: str) -> None:

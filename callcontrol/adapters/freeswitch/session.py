@@ -90,11 +90,12 @@ class Supervisor:
         link = EslLink(self._settings, self._take)
         try:
             await link.open(EVENTS)
-            survey, rows = await self._survey(link)
+            listed, gone = await _listed(link)
+            survey = await self._survey(link, [row for row in listed if row.get("uuid") not in gone])
             self._link = link
             log.info("linked to the switch", pbx_started=survey.pbx_started)
             report(LinkUp(survey=survey))
-            for call in self._ledger.others(rows, time.time()):
+            for call in self._ledger.others(listed, gone, time.time()):
                 report(call)
             for event in self._early:
                 self._on_event(event)
@@ -107,15 +108,13 @@ class Supervisor:
             self._link = None
             await link.close()
 
-    async def channels(self) -> Sequence[Row]:
-        """Those that there are. Raises PortError."""
-        return await _still_there(self._standing, await self.show("channels"))
+    async def channels(self) -> tuple[Sequence[Row], set[str]]:
+        """Those that are listed, and which of them are gone. Raises PortError."""
+        return await _listed(self._standing)
 
-    async def _survey(self, link: EslLink) -> tuple[Survey, Sequence[Row]]:
-        """And what it is made from."""
+    async def _survey(self, link: EslLink, rows: list[Row]) -> Survey:
         self.pbx_started = await link.api("global_getvar", "core_uuid")
         registrations = await show(link, "registrations")
-        rows = await _still_there(link, await show(link, "channels"))
         there = {row.get("uuid") for row in rows}
         for channel in self._ledger.tracked:
             if channel not in there and (late := await _not_listed_yet(link, channel)) is not None:
@@ -129,7 +128,7 @@ class Supervisor:
         self._lines.begin(registrations, rows, await list_users(link, self._lines.domain))
         for event in self._early:
             self._lines.take(event)
-        return self._ledger.survey(self.pbx_started, rows, pairs), rows
+        return self._ledger.survey(self.pbx_started, rows, pairs)
 
     def _take(self, event: Event) -> None:
         """Before the survey is in, an event waits: the survey may be older or younger."""
@@ -162,10 +161,15 @@ async def show(link: EslLink, what: str) -> list[Row]:
     return [row for row in rows if isinstance(row, dict)]
 
 
-async def _still_there(link: EslLink, rows: list[Row]) -> list[Row]:
-    """The switch lists from a database that is a moment behind, and of what has gone before us no event tells."""
-    asked = [link.api("uuid_exists", row.get("uuid", ""), timeout_s=LISTING_TIMEOUT_S) for row in rows]
-    return [row for row, said in zip(rows, await asyncio.gather(*asked), strict=True) if said == "true"]
+async def _listed(link: EslLink) -> tuple[list[Row], set[str]]:
+    """The channels, and which of them are gone: the switch lists from a database that is a moment behind, and
+    of what has gone before us no event tells.
+    """
+    rows = await show(link, "channels")
+    channels = [row.get("uuid", "") for row in rows]
+    asked = [link.api("uuid_exists", channel, timeout_s=LISTING_TIMEOUT_S) for channel in channels]
+    told = zip(channels, await asyncio.gather(*asked), strict=True)
+    return rows, {channel for channel, said in told if said != "true"}
 
 
 async def _not_listed_yet(link: EslLink, channel: ChannelId) -> Row | None:

@@ -29,8 +29,8 @@ class Switch:
         told = {"Event-Name": event, "Unique-ID": channel, **headers}
         self.reports += self.following.apply(told, self._is_ours)
 
-    def lists(self, *rows: Row) -> Sequence[CallReport]:
-        return list(self.following.survey(rows, NOW, self._is_ours))
+    def lists(self, *rows: Row, gone: tuple[str, ...] = ()) -> Sequence[CallReport]:
+        return list(self.following.survey(rows, gone, NOW, self._is_ours))
 
     def _is_ours(self, channel: ChannelId) -> bool:
         return channel == OURS
@@ -359,6 +359,18 @@ def test_one_through_a_loopback_channel_is_found_however_it_is_listed():
     assert {report.caller for report in told if isinstance(report, CallBegan)} == {DESK}
     stepped_aside = {**CALLER, "application": "uuid_bridge"}, {**TALKS, "application": "uuid_bridge"}
     assert [type(report) for report in Switch().lists(*stepped_aside)] == [CallBegan, CallAnswered]
+
+
+def test_one_through_a_loopback_channel_that_steps_aside_while_it_is_listed_is_found():
+    told = Switch().lists({**TALKS, "call_uuid": FAR}, *HALVES, CALLER, gone=(NEAR, FAR))
+    assert [report for report in told if report.leg == LEG] == [
+        CallBegan(call=ALICE, leg=LEG, caller=DESK, called=OUTSIDE, ago_s=65.5),
+        CallAnswered(call=ALICE, leg=LEG),
+    ]
+
+
+def test_a_leg_that_is_still_listed_but_gone_is_not_told():
+    assert Switch().lists(CALLER, TALKS, gone=(LEG,)) == []
 
 
 def test_a_lead_who_has_come_to_an_agent_by_a_queue_is_found():

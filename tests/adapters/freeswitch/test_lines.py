@@ -263,6 +263,13 @@ async def test_a_lamp_is_set_where_it_changes(freeswitch: ScriptedFreeswitch, da
     assert freeswitch.names().count("sendevent") == 3
 
 
+async def test_every_state_has_a_lamp(freeswitch: ScriptedFreeswitch, daemon: Daemon):
+    await daemon.saw(LinkUp)
+    for shown in AgentState:
+        await daemon.pbx.show(ALICE, shown)
+    assert freeswitch.names().count("sendevent") == len(AgentState)
+
+
 async def test_a_phone_that_subscribes_later_is_told_and_nobody_elses_question_is_answered(
     freeswitch: ScriptedFreeswitch, daemon: Daemon
 ):

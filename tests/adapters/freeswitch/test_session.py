@@ -9,6 +9,7 @@ import pytest
 
 from callcontrol.adapters.freeswitch import FreeswitchPbx
 from callcontrol.core import events as e
+from callcontrol.core.callback import CallAnswered, CallBegan, CallEnded, Party
 from callcontrol.core.events import Doing, Why
 from callcontrol.core.model import (
     AcceptBy,
@@ -520,3 +521,70 @@ async def test_an_address_that_is_no_goto_is_refused(freeswitch: ScriptedFreeswi
     for goto in ("x", "a,b", "a,b,1 extra", "a,${system(id)},1", "a,b,1\n\nx"):
         with pytest.raises(PortError, match="no context,extension,priority"):
             await daemon.pbx.return_lead(LEAD, goto)
+
+
+# --- calls of others
+
+NUMBER = "+493023125001"
+DIALS = {
+    "Unique-ID": "leg-1",
+    "Other-Leg-Unique-ID": "desk-1",
+    "Caller-Caller-ID-Number": "101",
+    "Caller-Destination-Number": NUMBER,
+}
+BEGAN = CallBegan(
+    call=ChannelId("desk-1"),
+    leg=ChannelId("leg-1"),
+    caller=Party(address="alice", number="101"),
+    called=Party(number=NUMBER),
+)
+
+
+async def wants_the_number(daemon: Daemon) -> None:
+    await daemon.pbx.follow(lambda number: number == NUMBER)
+
+
+async def test_a_call_to_a_number_that_is_waited_for_is_told_with_the_phone_that_dials(
+    freeswitch: ScriptedFreeswitch, daemon: Daemon
+):
+    await daemon.saw(LinkUp)
+    await wants_the_number(daemon)
+    await freeswitch.say(state("desk-1", "RINGING", Channel_Presence_ID="alice@x", Call_Direction="inbound"))
+    await freeswitch.say(event("CHANNEL_ORIGINATE", DIALS))
+    await freeswitch.say(state("leg-1", "ACTIVE"))
+    ends = {"Bridge-A-Unique-ID": "desk-1", "Bridge-B-Unique-ID": "leg-1"}
+    await freeswitch.say(event("CHANNEL_BRIDGE", ends))
+    await freeswitch.say(state("leg-1", "HANGUP", Hangup_Cause="NORMAL_CLEARING"))
+    await daemon.saw(CallEnded)
+    assert BEGAN in daemon.reports
+    assert CallAnswered(call=BEGAN.call, leg=BEGAN.leg) in daemon.reports
+
+
+def a_call_that_is_up(freeswitch: ScriptedFreeswitch) -> None:
+    desk = row("desk-1", direction="inbound", presence_id="alice@x", application="bridge", cid_num="101")
+    leg = row("leg-1", direction="outbound", call_uuid="desk-1", dest=NUMBER, cid_num="101")
+    freeswitch.answers["show"] = lists(desk, leg)
+    freeswitch.channels |= {"desk-1", "leg-1"}
+
+
+async def test_a_call_that_is_up_is_told_at_once_and_with_each_link(
+    freeswitch: ScriptedFreeswitch, daemon: Daemon
+):
+    await daemon.saw(LinkUp)
+    a_call_that_is_up(freeswitch)
+    await wants_the_number(daemon)
+    assert daemon.kinds() == [LinkUp, CallBegan, CallAnswered]
+    freeswitch.cut()
+    await daemon.saw(CallAnswered, 2)
+    assert daemon.kinds()[3:] == [LinkDown, LinkUp, CallBegan, CallAnswered]
+
+
+async def test_a_list_that_is_refused_keeps_nothing_that_happens_from_being_told(
+    freeswitch: ScriptedFreeswitch, daemon: Daemon
+):
+    await daemon.saw(LinkUp)
+    freeswitch.answers["show"] = lambda _: "-ERR"
+    with pytest.raises(PortError):
+        await wants_the_number(daemon)
+    await freeswitch.say(event("CHANNEL_ORIGINATE", DIALS))
+    await daemon.saw(CallBegan)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from callcontrol.adapters.simulated import SimulatedPbx
 from callcontrol.core import events as e
+from callcontrol.core.callback import CallAnswered, CallBegan, CallEnded, CallReport
 from callcontrol.core.events import Why
 from callcontrol.core.model import AcceptBy, ChannelId, Endpoint, EndpointKind, Leg, TransferId
 from callcontrol.ports import CallerId, HandoffDone, PortError, Report, RingOrder
@@ -28,7 +29,8 @@ class AmiLine:
         self._playing: dict[ChannelId, str] = {}  # by lead: the channel that plays
         self._dialled: dict[ChannelId, str] = {}
         self.registered = {"alice": True, "bob": True, "carol": False}
-        line._report = self._tell
+        self._rung: dict[ChannelId, ChannelId] = {}  # in calls of others, by who dials
+        line._report, line._wanted = self._tell, lambda _: True
         for name in ("Originate", "Hangup", "Redirect", "Setvar", "Status", "BridgeInfo"):
             switch.answers[name] = getattr(self, f"_{name.lower()}")
         switch.answers["CoreShowChannels"] = lambda action: rows(
@@ -178,7 +180,23 @@ class AmiLine:
                 return [frame("Event: BridgeEnter", *self._named(one), entered) for one in (lead, channel)]
             case HandoffDone(channel=lead):
                 return [frame("Event: Hangup", *self._named(ChannelId(self._playing.pop(lead))), "Cause: 17")]
+            case CallBegan() | CallAnswered() | CallEnded():
+                return self._of_others(report)
         return []
+
+    def _of_others(self, report: CallReport) -> list[str]:
+        match report:
+            case CallBegan(call=call, leg=leg, caller=caller, called=called):
+                self._rung[call] = leg
+                desk = (f"Uniqueid: {call}", f"Channel: PJSIP/{caller.address}-01")
+                trunk = (f"DestUniqueid: {leg}", f"DialString: {called.number}@trunk")
+                return [frame("Event: DialBegin", *desk, f"CallerIDNum: {caller.number}", *trunk)]
+            case CallAnswered(leg=leg):
+                return [frame("Event: DialEnd", f"DestUniqueid: {leg}", "DialStatus: ANSWER")]
+            case CallEnded(call=call, cause=cause):
+                busy = frame("Event: DialEnd", f"DestUniqueid: {self._rung[call]}", "DialStatus: BUSY")
+                gone = [frame("Event: Hangup", f"Uniqueid: {one}") for one in (self._rung.pop(call), call)]
+                return [busy, *gone] if cause else gone
 
     def _device(self, channel: ChannelId) -> str:
         leg = self._line.channels[channel].leg

@@ -6,6 +6,7 @@ from pathlib import Path
 from callcontrol.adapters.simulated import SimulatedPbx
 from callcontrol.adapters.simulated.pbx import Channel
 from callcontrol.core import events as e
+from callcontrol.core.callback import CallAnswered, CallBegan, CallEnded, CallReport
 from callcontrol.core.events import Why
 from callcontrol.core.model import AcceptBy, ChannelId, Endpoint, EndpointKind, Leg, TransferId
 from callcontrol.ports import CallerId, HandoffDone, PortError, Report, RingOrder
@@ -30,7 +31,8 @@ class EslLine:
         self._playing: dict[ChannelId, str] = {}
         self._three: set[ChannelId] = set()
         self.registered = {"alice", "bob"}
-        line._report = self._tell
+        self._rung: dict[ChannelId, ChannelId] = {}  # in calls of others, by who dials
+        line._report, line._wanted = self._tell, lambda _: True
         for name in ("originate", "show", "uuid_exists", "uuid_getvar", "uuid_setvar_multi", "uuid_kill",
                      "uuid_transfer", "uuid_displace", "uuid_bridge", "sched_del"):  # fmt: skip
             switch.answers[name] = getattr(self, f"_{name}")
@@ -182,7 +184,28 @@ class EslLine:
             case HandoffDone(channel=lead):
                 bug = {"Media-Bug-Function": "displace", "Media-Bug-Target": self._playing.pop(lead)}
                 return [event("MEDIA_BUG_STOP", {"Unique-ID": lead, **bug})]
+            case CallBegan() | CallAnswered() | CallEnded():
+                return self._of_others(report)
         return []
+
+    def _of_others(self, report: CallReport) -> list[bytes]:
+        match report:
+            case CallBegan(call=call, leg=leg, caller=caller, called=called):
+                self._rung[call] = leg
+                dialled = {
+                    "Unique-ID": leg,
+                    "Other-Leg-Unique-ID": call,
+                    "Caller-Caller-ID-Number": caller.number,
+                    "Caller-Destination-Number": called.number,
+                }
+                desk = state(call, "RINGING", Channel_Presence_ID=f"{caller.address}@pbx.example")
+                return [desk, event("CHANNEL_ORIGINATE", dialled)]
+            case CallAnswered(call=call, leg=leg):
+                ends = {"Bridge-A-Unique-ID": call, "Bridge-B-Unique-ID": leg}
+                return [state(leg, "ACTIVE"), event("CHANNEL_BRIDGE", ends)]
+            case CallEnded(call=call, cause=cause):
+                said = "USER_BUSY" if cause else "NORMAL_CLEARING"
+                return [state(one, "HANGUP", Hangup_Cause=said) for one in (self._rung.pop(call), call)]
 
     def _joined(self, channel: ChannelId) -> bytes:
         lead = next(c for c in self._line.talking(channel) if c.startswith("lead-"))

@@ -6,6 +6,7 @@ import pytest
 
 from callcontrol.adapters.simulated import Behaviour, Does
 from callcontrol.core import events as e
+from callcontrol.core.callback import CallAnswered, CallBegan, CallEnded, Party
 from callcontrol.core.events import Doing, EndedBy, Why
 from callcontrol.core.model import (
     AcceptBy,
@@ -316,3 +317,30 @@ async def test_two_transfers_do_not_meddle_with_each_other(stage: Stage):
     stage.line.hangs_up(theirs)
     await stage.saw(e.LegEnded, theirs)
     assert stage.kinds().count(e.Joined) == 2
+
+
+# --- calls of others
+
+
+async def test_of_the_calls_of_others_those_that_are_waited_for_are_told(stage: Stage):
+    await stage.pbx.follow(lambda number: number == "+493023125001")
+    caller = Party(address="alice", number="101")
+    stage.line.calls_somebody(caller, Party(number="+493023125002"))
+    busy = stage.line.calls_somebody(caller, Party(number="+493023125001"))
+    stage.line.is_over(busy.call, "busy")
+    talk = stage.line.calls_somebody(caller, Party(number="+493023125001"))
+    stage.line.picks_up(talk.call)
+    stage.line.is_over(talk.call)
+    await stage.saw(CallEnded, count=2)
+    told = [report for report in stage.reports if isinstance(report, CallBegan | CallAnswered | CallEnded)]
+    assert [(type(report), report.call) for report in told] == [
+        (CallBegan, busy.call),
+        (CallEnded, busy.call),
+        (CallBegan, talk.call),
+        (CallAnswered, talk.call),
+        (CallEnded, talk.call),
+    ]
+    assert [report.cause for report in told if isinstance(report, CallEnded)] == ["busy", ""]
+    assert {(b.caller, b.called.number) for b in told if isinstance(b, CallBegan)} == {
+        (caller, "+493023125001")
+    }
