@@ -240,6 +240,11 @@ async def summary(stage: Stage, transfers: list[TransferId]) -> None:
     for text in company.texts():
         texts.add_row(text["to"], text["body"])
     out.print("", outcomes, texts, sep="\n")
+    out.print("\n[bold]What the owner sees of it: callcontrol report[/]")
+    out.print(await company.cli("report"), markup=False)
+    page = company.folder / "report.html"
+    await company.cli("report", "--html", str(page))
+    out.print(f"The same as a page, with curves: {page}")
 
 
 def main() -> int:

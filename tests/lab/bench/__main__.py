@@ -230,13 +230,17 @@ def main() -> int:
         whole = replace(whole, calls=100, per_s=10.0, decisions=0)
     for name, value in vars(whole).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
-    parser.add_argument("--page", type=Path, default=report.PAGE, help="where the tables are written")
-    parser.add_argument("--only", nargs="+", choices=PARTS, help="print these, and write no page")
+    parser.add_argument(
+        "--page", type=Path, help=f"where the tables are written: {report.PAGE.name} by default"
+    )
+    parser.add_argument(
+        "--only", nargs="+", choices=PARTS, help="measure these; no page, unless one is given"
+    )
     given = vars(parser.parse_args())
     logging.basicConfig(level=logging.ERROR)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     only, page = given.pop("only"), given.pop("page")
-    asyncio.run(measure(Sizes(**given), only or PARTS, None if only else page))
+    asyncio.run(measure(Sizes(**given), only or PARTS, page or (None if only else report.PAGE)))
     return 0
 
 
