@@ -123,6 +123,11 @@ class Desk:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
 
+    async def restarts(self) -> None:
+        """What an earlier process had begun to write is written."""
+        await self.store.close()
+        self.store = Database(f"sqlite:///{self.file}")
+
     async def passes(self, seconds: float) -> None:
         await self.clock.advance(seconds, busy=lambda: self.store.working > 0)
 
@@ -479,6 +484,7 @@ async def test_what_waits_goes_by_the_routes_of_the_configuration_it_is_sent_und
     old = Gateway(TRY_LATER)
     async with desk.outbox(old, at_once=1):
         await desk.until(lambda: len(old.asked) == 1)
+    await desk.restarts()
     new = Gateway()
     async with desk.outbox(Gateway(), new, routes=(Route(gateways=("two",)),)):
         await desk.passes(21)
