@@ -17,17 +17,8 @@ from callcontrol.core.model import Call, ChannelId, TransferId
 from callcontrol.ports import AgentAsked, AgentWish, HandoffDone, Report, TransferAsked
 
 EVENTS = (
-    *(
-        "Newstate",
-        "DialBegin",
-        "Rename",
-        "DialEnd",
-        "Hangup",
-        "BridgeEnter",
-        "BridgeLeave",
-        "UserEvent",
-        "OriginateResponse",
-    ),
+    *("Newstate", "Rename", "DialBegin", "DialEnd", "Hangup", "BridgeEnter", "BridgeLeave"),
+    *("UserEvent", "OriginateResponse"),
     "DeviceStateChange",  # of phones, not channels: `lines` has them
 )
 MAX_REST_MIN = 480

@@ -16,6 +16,7 @@ from callcontrol.core import cleaning
 from callcontrol.core.events import EndedBy
 from callcontrol.core.model import AcceptBy, Endpoint, EndpointKind
 from callcontrol.ports import CallerId, PortError
+from tests.lab.rendering import SHIPPED
 
 SETTINGS = AsteriskSettings(username="u", secret="s")
 OUTSIDE = AsteriskSettings(username="u", secret="s", number_dial="Local/{address}@outside")
@@ -159,3 +160,9 @@ def test_a_checked_value_is_one_line(value: str):
         return
     assert not set("\r\n\0") & set(value)
     assert len(value.encode()) <= 1000
+
+
+def test_the_shipped_manager_user_is_told_of_every_event_that_is_read_and_of_no_other():
+    shipped = (SHIPPED / "manager.callcontrol.conf").read_text()
+    told = re.findall(r"^eventfilter\(action\(include\),name\((\w+)\)\) =$", shipped, re.MULTILINE)
+    assert sorted(told) == sorted(EVENTS)
