@@ -93,6 +93,7 @@ class Ledger:
         self.partners: dict[ChannelId, ChannelId] = {}  # who is bridged with whom, both ways
         self.announcing: dict[ChannelId, Announcement] = {}  # by lead
         self._party_of: dict[ChannelId, TransferId] = {}
+        self._unjoined: set[ChannelId] = set()  # legs that ring, or wait
         self._last_survey: dict[ChannelId, e.Alive] = {}
 
     # --- what to look at
@@ -100,6 +101,10 @@ class Ledger:
     @property
     def tracked(self) -> tuple[ChannelId, ...]:
         return (*self.legs, *self._party_of)
+
+    def in_haste(self) -> bool:
+        """Whether somebody waits for what is told next. From any thread."""
+        return bool(self._unjoined)
 
     def watch(self, transfer_id: TransferId, call: Call) -> bool:
         """False where it was watched already."""
@@ -115,6 +120,7 @@ class Ledger:
         """Safe to repeat. What the last survey found of it is taken over."""
         if leg.id not in self.legs:
             self.legs[leg.id] = leg
+            self._unjoined.add(leg.id)
             if (alive := self._last_survey.get(leg.id)) is not None:
                 self._seed(leg, alive)
         return self.legs[leg.id]
@@ -159,6 +165,7 @@ class Ledger:
 
     def drop(self, channel: ChannelId) -> None:
         self.legs.pop(channel, None)
+        self._unjoined.discard(channel)
         self._party_of.pop(channel, None)
         self._part(channel)
 
@@ -184,7 +191,7 @@ class Ledger:
             if channel in self._last_survey:
                 self._seed(leg, self._last_survey[channel])
             else:
-                del self.legs[channel]
+                self.drop(channel)
         return e.Survey(pbx_started=pbx_started, alive=dict(self._last_survey))
 
     def _seed(self, leg: LegTrack, alive: e.Alive) -> None:
@@ -288,6 +295,8 @@ class Ledger:
 
     def _mark_joined(self, leg: LegTrack) -> None:
         leg.joined = True
+        leg.running.set()
+        self._unjoined.discard(leg.id)
         if (call := self.calls.get(leg.transfer_id)) is not None:
             call.joined, call.was_joined = leg.id, True
 
@@ -322,6 +331,7 @@ class Ledger:
             leg = self.legs.get(ChannelId(event.get("Leg", "")))
             if leg is not None and not leg.joined:  # else it only says that it has left
                 leg.joining = False
+                leg.running.set()
                 yield e.JoinFailed(channel=leg.id, why=event.get("Why", ""))
         elif (leg := self.legs.get(channel)) is not None:
             yield from _leg_says(leg, name, event)
