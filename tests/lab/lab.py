@@ -243,7 +243,7 @@ class Lab:
         return [callers[number] for number in numbers]
 
     async def bulk_phones_answer(self, after_s: float | None) -> None:
-        """Have p001 to p200 answer after so long (they ring first), or never."""
+        """Have p001 to p200 answer after so long and up to 20 ms (they ring first), or never."""
         await self.world.instance.set_global(
             "BULK_ANSWERS_AFTER_S", "never" if after_s is None else str(after_s)
         )

@@ -8,12 +8,13 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from callcontrol.adapters.freeswitch import asking
 from callcontrol.adapters.freeswitch.causes import ended_by
 from callcontrol.adapters.freeswitch.following import Following
 from callcontrol.adapters.freeswitch.frames import RINGING, UP, Event, Row
 from callcontrol.core import events as e
 from callcontrol.core.model import Call, ChannelId, TransferId
-from callcontrol.ports import AgentAsked, AgentWish, HandoffDone, Report, TransferAsked
+from callcontrol.ports import HandoffDone, Report
 
 OURS = (
     *("transfer", "handoff_finished", "agent", "leg_answered", "leg_accepted", "leg_declined", "leg_briefed"),
@@ -31,7 +32,6 @@ EVENTS = " ".join(
         *("sofia::register", "sofia::unregister", "sofia::expire"),  # of phones: `lines` has them
     )
 )
-MAX_REST_MIN = 480
 
 _LEG_CONTEXT = "callcontrol-leg"
 _DOING = {
@@ -93,6 +93,7 @@ class Ledger:
         self.partners: dict[ChannelId, ChannelId] = {}  # who is bridged with whom, both ways
         self.announcing: dict[ChannelId, Announcement] = {}  # by lead
         self._party_of: dict[ChannelId, TransferId] = {}
+        self._unjoined: set[ChannelId] = set()  # legs that ring, or wait
         self._last_survey: dict[ChannelId, e.Alive] = {}
 
     # --- what to look at
@@ -100,6 +101,10 @@ class Ledger:
     @property
     def tracked(self) -> tuple[ChannelId, ...]:
         return (*self.legs, *self._party_of)
+
+    def in_haste(self) -> bool:
+        """Whether somebody waits for what is told next. From any thread."""
+        return bool(self._unjoined)
 
     def watch(self, transfer_id: TransferId, call: Call) -> bool:
         """False where it was watched already."""
@@ -115,6 +120,7 @@ class Ledger:
         """Safe to repeat. What the last survey found of it is taken over."""
         if leg.id not in self.legs:
             self.legs[leg.id] = leg
+            self._unjoined.add(leg.id)
             if (alive := self._last_survey.get(leg.id)) is not None:
                 self._seed(leg, alive)
         return self.legs[leg.id]
@@ -159,6 +165,7 @@ class Ledger:
 
     def drop(self, channel: ChannelId) -> None:
         self.legs.pop(channel, None)
+        self._unjoined.discard(channel)
         self._party_of.pop(channel, None)
         self._part(channel)
 
@@ -184,7 +191,7 @@ class Ledger:
             if channel in self._last_survey:
                 self._seed(leg, self._last_survey[channel])
             else:
-                del self.legs[channel]
+                self.drop(channel)
         return e.Survey(pbx_started=pbx_started, alive=dict(self._last_survey))
 
     def _seed(self, leg: LegTrack, alive: e.Alive) -> None:
@@ -288,6 +295,8 @@ class Ledger:
 
     def _mark_joined(self, leg: LegTrack) -> None:
         leg.joined = True
+        leg.running.set()
+        self._unjoined.discard(leg.id)
         if (call := self.calls.get(leg.transfer_id)) is not None:
             call.joined, call.was_joined = leg.id, True
 
@@ -313,32 +322,19 @@ class Ledger:
     def _custom(self, event: Event, channel: ChannelId) -> Iterator[Report]:
         name = event.get("Event-Subclass", "").removeprefix("callcontrol::")
         if name == "transfer":
-            yield _asked(event, channel)
+            yield asking.transfer(event, channel)
         elif name == "agent":
-            yield from self._agent_asked(event, channel)
+            yield from asking.agents_wish(event, channel, self._address_of)
         elif name == "handoff_finished":
             yield HandoffDone(channel=channel)
         elif name == "join_failed":
             leg = self.legs.get(ChannelId(event.get("Leg", "")))
             if leg is not None and not leg.joined:  # else it only says that it has left
                 leg.joining = False
+                leg.running.set()
                 yield e.JoinFailed(channel=leg.id, why=event.get("Why", ""))
         elif (leg := self.legs.get(channel)) is not None:
             yield from _leg_says(leg, name, event)
-
-    def _agent_asked(self, event: Event, channel: ChannelId) -> Iterator[Report]:
-        """A wish that is none stays without an answer, and the phone says so."""
-        given, wish = event.get("Minutes", ""), event.get("Wish", "")
-        minutes = int(given) if given.isdecimal() and len(given) <= 3 else 0
-        if wish not in tuple(AgentWish) or (wish == AgentWish.REST and not 1 <= minutes <= MAX_REST_MIN):
-            return
-        user = event.get("variable_user_name") or event.get("variable_sip_auth_username", "")
-        yield AgentAsked(
-            channel=channel,
-            address=self._address_of(user),
-            wish=AgentWish(wish),
-            minutes=minutes if wish == AgentWish.REST else 0,
-        )
 
 
 def _ends(event: Event) -> tuple[ChannelId, ChannelId]:
@@ -367,29 +363,6 @@ def _leg_says(leg: LegTrack, name: str, event: Event) -> Iterator[Report]:
 def _accepted_by_answering(leg: LegTrack) -> Iterable[Report]:
     leg.accepted = True
     return (e.LegAnswered(channel=leg.id), e.LegAccepted(channel=leg.id))
-
-
-def _asked(event: Event, channel: ChannelId) -> TransferAsked:
-    """The values are the channel's variables, which may hold anything: they came by JSON, and were never expanded."""
-    prefix = "variable_callcontrol_"
-    given = {
-        lower.removeprefix(prefix): value.strip()
-        for key, value in event.items()
-        if (lower := key.lower()).startswith(prefix)
-    }
-    lead = {
-        name: value for name in ("name", "phone", "email", "source") if (value := given.get(f"lead_{name}"))
-    }
-    if not given.get("lead_id") and "phone" not in lead:
-        lead |= {"phone": number} if (number := event.get("Caller-Caller-ID-Number", "")) else {}
-    return TransferAsked(
-        channel=channel,
-        lead_id=given.get("lead_id", ""),
-        bot_id=given.get("bot", ""),
-        summary=given.get("summary", ""),
-        key=f"{channel}-{event.get('Event-Date-Timestamp', '')}",
-        lead=lead,
-    )
 
 
 def doing(row: Row) -> e.Doing:

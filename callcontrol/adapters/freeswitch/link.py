@@ -30,6 +30,9 @@ log = structlog.get_logger(__name__)
 MAX_WAITING = 100_000  # events read and not yet handled
 NEWS_AT_ONCE = 200  # some milliseconds
 CLOSE_WITHIN_S = 2.0
+NUDGE_S = (
+    0.002  # mod_event_socket looks for events every 20 ms, or when bytes come: a newline, which it skips
+)
 _AT_ONCE = 65536
 _REPLIES = ("command/reply", "api/response")
 _LOST_EVENTS = re.compile(rb"Lost \[?\d+\]? (?:events|log lines)|because of (?:too many )?lost")
@@ -73,10 +76,13 @@ class _Command:
 class _Session(InboundESL):  # type: ignore[misc]
     """In the hub's thread. Ours from the bytes up to the replies, greenswitch's up to the login."""
 
-    def __init__(self, settings: FreeswitchSettings, post: Callable[..., None]) -> None:
+    def __init__(
+        self, settings: FreeswitchSettings, post: Callable[..., None], in_haste: Callable[[], bool]
+    ) -> None:
         super().__init__(settings.host, settings.port, settings.secret, timeout=settings.connect_timeout_s)
         self._settings = settings
         self._post = post
+        self._in_haste = in_haste
         self._why = ""
         self._said = gevent.event.AsyncResult()
         self._wake = gevent.event.Event()
@@ -150,13 +156,14 @@ class _Session(InboundESL):  # type: ignore[misc]
 
     def _write(self) -> None:
         while self.connected:
-            self._wake.wait()
+            self._wake.wait(NUDGE_S if self._in_haste() else None)
             self._wake.clear()
             batch = list(self._unwritten)
             self._unwritten.clear()
             self._commands_sent += (command.answered for command in batch)
+            text = "".join(command.text for command in batch) or "\n"
             try:
-                self.sock.sendall("".join(command.text for command in batch).encode(errors="replace"))
+                self.sock.sendall(text.encode(errors="replace"))
             except OSError as error:
                 self.lose(str(error))
 
@@ -184,11 +191,20 @@ class _Session(InboundESL):  # type: ignore[misc]
 
 
 class EslLink:
-    """`open` it, then `api`. `lost` ends with the reason when the session has."""
+    """`open` it, then `api`. `lost` ends with the reason when the session has.
 
-    def __init__(self, settings: FreeswitchSettings, on_event: Callable[[Event], None]) -> None:
+    While `in_haste` says so, events come as soon as they happen. It is asked in the hub's thread.
+    """
+
+    def __init__(
+        self,
+        settings: FreeswitchSettings,
+        on_event: Callable[[Event], None],
+        in_haste: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._settings = settings
         self._on_event = on_event
+        self._in_haste = in_haste
         self._loop = asyncio.get_running_loop()
         self._news: collections.deque[tuple[Any, ...]] = collections.deque()
         self._told = False  # the loop will look at the news
@@ -215,7 +231,7 @@ class EslLink:
 
     def _open(self, opened: Callable[[Exception | None], None]) -> None:
         if not self.lost.done():
-            self._session = _Session(self._settings, self._post)
+            self._session = _Session(self._settings, self._post, self._in_haste)
             self._session.open(opened)
 
     # --- orders

@@ -221,21 +221,29 @@ class FreeswitchPbx:
         if leg is not None and self._ledger.together(leg):
             self._tell(e.Joined(channel=channel))
             return
-        await _running(leg)
         if await self._channels.partner(lead) is not None:
             if leg is not None:
                 leg.joining = True
             await asyncio.gather(
                 self._channels.set(lead, {"CALLCONTROL_AGENT": channel}),
                 self._channels.set(channel, {"CALLCONTROL_LEAD": lead}),
-                self._channels.transfer(channel, "callcontrol-leg", "join"),
+                self._come_in(channel, leg),
             )
         else:
+            await _running(leg)
             await asyncio.gather(
                 self._channels.order("sched_del", channel),  # of a briefing cut short
                 self._channels.set(lead, {"CALLCONTROL_AGENT": channel}),
                 self._channels.transfer(lead, "callcontrol-lead", "join"),
             )
+
+    async def _come_in(self, channel: ChannelId, leg: LegTrack | None) -> None:
+        """Into the call of the lead whose name the leg has been given. A leg that comes to our dialplan only then,
+        up to 20 ms after it was answered, goes there by itself; else it has said that it runs.
+        """
+        await _running(leg)
+        if leg is None or (leg.joining and not leg.overhears):
+            await self._channels.transfer(channel, "callcontrol-leg", "join")
 
     async def announce(self, transfer_id: TransferId, lead: ChannelId, sounds: Sequence[Path]) -> None:
         """Laid over what lead and agent hear, each for itself: their bridge is not touched."""

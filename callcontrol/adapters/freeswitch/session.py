@@ -87,7 +87,7 @@ class Supervisor:
     async def _one_session(self, report: Callable[[Report], None]) -> None:
         """Returns when a session that had been up is lost. Raises PortError where none came up."""
         self._early = []
-        link = EslLink(self._settings, self._take)
+        link = EslLink(self._settings, self._take, self._ledger.in_haste)
         try:
             await link.open(EVENTS)
             listed, gone = await _listed(link)

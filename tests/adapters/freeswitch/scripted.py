@@ -68,6 +68,7 @@ class ScriptedFreeswitch:
     wire: bytearray = field(default_factory=bytearray)
     sessions: int = 0
     channels: set[str] = field(default_factory=set)  # those that uuid_exists knows
+    newlines: int = 0  # before a command: they are skipped
     greeting: bytes = b"Content-Type: auth/request\n\n"
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
     _more: asyncio.Event = field(default_factory=asyncio.Event)
@@ -102,7 +103,7 @@ class ScriptedFreeswitch:
         writer.write(self.greeting)
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             while True:
-                data = await reader.readuntil(b"\n\n")
+                data = await self._command(reader)
                 self.wire += data
                 command = Command.parse(data.decode().removesuffix("\n\n"))
                 if (size := int(command.headers.get("content-length", "0"))) > 0:
@@ -116,6 +117,11 @@ class ScriptedFreeswitch:
                     )
         self._writers.discard(writer)
         writer.close()
+
+    async def _command(self, reader: asyncio.StreamReader) -> bytes:
+        while (first := await reader.readexactly(1)) == b"\n":
+            self.newlines += 1
+        return first + await reader.readuntil(b"\n\n")
 
     def _answer(self, command: Command) -> str | None:
         if command.name in self.answers:

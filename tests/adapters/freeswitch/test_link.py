@@ -13,7 +13,14 @@ import pytest
 from callcontrol.adapters.freeswitch import FreeswitchSettings
 from callcontrol.adapters.freeswitch.frames import MAX_BODY, MAX_COMMAND, MAX_HEAD, Event
 from callcontrol.adapters.freeswitch.ledger import EVENTS
-from callcontrol.adapters.freeswitch.link import EslLink, LinkError, LoginError, RefusedError, SilenceError
+from callcontrol.adapters.freeswitch.link import (
+    NUDGE_S,
+    EslLink,
+    LinkError,
+    LoginError,
+    RefusedError,
+    SilenceError,
+)
 from callcontrol.ports import PortError
 from tests.adapters.freeswitch.scripted import ScriptedFreeswitch, event, framed, scripted
 
@@ -109,6 +116,25 @@ async def test_a_peer_whose_list_of_allowed_addresses_has_us_not_says_so(freeswi
     freeswitch.greeting = framed(b"Access Denied, go away.\n", "text/rude-rejection")
     with pytest.raises(LinkError, match="Access Denied"):
         await EslLink(replace(QUICK, port=freeswitch.port), ignore).open(EVENTS)
+
+
+# --- haste
+
+
+async def test_a_switch_that_looks_for_events_now_and_then_is_nudged_while_somebody_waits(
+    freeswitch: ScriptedFreeswitch,
+):
+    waiting = True
+    link = EslLink(replace(QUICK, port=freeswitch.port), ignore, lambda: waiting)
+    await link.open(EVENTS)
+    await until(lambda: freeswitch.newlines > 10)
+    assert await link.api("uuid_exists", "x") == "false", "orders are taken all the same"
+    waiting = False
+    await link.api("uuid_exists", "x")
+    before = freeswitch.newlines
+    await asyncio.sleep(10 * NUDGE_S)
+    assert freeswitch.newlines <= before + 1, "one may have been under way"
+    await link.close()
 
 
 # --- what arrives

@@ -371,10 +371,70 @@ async def test_somebody_elses_ear_on_the_lead_is_no_join(freeswitch: ScriptedFre
     """A supervisor may listen in while an agent's phone rings."""
     await watched(freeswitch, daemon)
     await daemon.pbx.ring(order())
-    ear = {"Unique-ID": LEAD, "Media-Bug-Function": "eavesdrop", "Media-Bug-Target": LEAD}
-    await freeswitch.say(event("MEDIA_BUG_START", ear) + state(LEG, "RINGING"))
+    await freeswitch.say(EAR + state(LEG, "RINGING"))
     await daemon.saw(e.LegRinging)
     assert daemon.kinds() == [LinkUp, e.LegRinging]
+
+
+EAR = event(
+    "MEDIA_BUG_START", {"Unique-ID": LEAD, "Media-Bug-Function": "eavesdrop", "Media-Bug-Target": LEAD}
+)
+
+
+async def picked_up(freeswitch: ScriptedFreeswitch, daemon: Daemon) -> asyncio.Task[None]:
+    """And chosen, before its leg comes to our dialplan."""
+    await watched(freeswitch, daemon)
+    await daemon.pbx.ring(order())
+    await freeswitch.say(state(LEG, "ACTIVE"))
+    await daemon.saw(e.LegAccepted)
+    joining = asyncio.create_task(daemon.pbx.join(LEAD, LEG))
+    assert (await freeswitch.saw("uuid_setvar_multi", 3)).rest == f"{LEG} CALLCONTROL_LEAD={LEAD}"
+    return joining
+
+
+async def test_a_leg_that_is_chosen_in_time_goes_to_the_lead_by_itself(
+    freeswitch: ScriptedFreeswitch, daemon: Daemon
+):
+    joining = await picked_up(freeswitch, daemon)
+    await freeswitch.say(EAR)
+    await daemon.saw(e.Joined)
+    await joining
+    assert "uuid_transfer" not in freeswitch.names()
+
+
+async def test_a_leg_that_came_to_the_dialplan_before_it_was_chosen_is_sent_to_the_lead(
+    freeswitch: ScriptedFreeswitch, daemon: Daemon
+):
+    joining = await picked_up(freeswitch, daemon)
+    await freeswitch.say(custom("callcontrol::leg_answered", LEG, {"Accepted": "1"}))
+    await joining
+    assert (await freeswitch.saw("uuid_transfer")).rest == f"{LEG} join XML callcontrol-leg"
+    assert e.Joined not in daemon.kinds()
+
+
+async def test_a_leg_that_found_nobody_to_join_is_not_sent_there_again(
+    freeswitch: ScriptedFreeswitch, daemon: Daemon
+):
+    joining = await picked_up(freeswitch, daemon)
+    await freeswitch.say(custom("callcontrol::join_failed", LEG, {"Leg": LEG, "Why": "three_way"}))
+    await daemon.saw(e.JoinFailed)
+    await joining
+    assert "uuid_transfer" not in freeswitch.names()
+
+
+async def test_the_switch_is_hurried_until_a_leg_is_joined_and_no_longer(
+    freeswitch: ScriptedFreeswitch, daemon: Daemon
+):
+    await watched(freeswitch, daemon)
+    assert freeswitch.newlines == 0
+    await daemon.pbx.ring(order())
+    await until(lambda: freeswitch.newlines > 3)
+    await freeswitch.say(state(LEG, "ACTIVE") + custom("callcontrol::leg_answered", LEG, {"Accepted": "1"}))
+    await daemon.saw(e.LegAccepted)
+    await daemon.pbx.join(LEAD, LEG)
+    await freeswitch.say(EAR)
+    await daemon.saw(e.Joined)
+    assert not daemon.pbx._ledger.in_haste()
 
 
 async def test_a_join_that_fails_says_so(freeswitch: ScriptedFreeswitch, daemon: Daemon):
@@ -397,8 +457,7 @@ async def test_releasing_the_bot_brings_lead_and_agent_together_first(
     await freeswitch.say(state(LEG, "ACTIVE") + custom("callcontrol::leg_answered", LEG, {"Accepted": "1"}))
     await daemon.saw(e.LegAccepted)
     await daemon.pbx.join(LEAD, LEG)
-    ear = {"Unique-ID": LEAD, "Media-Bug-Function": "eavesdrop", "Media-Bug-Target": LEAD}
-    await freeswitch.say(event("MEDIA_BUG_START", ear))
+    await freeswitch.say(EAR)
     await daemon.saw(e.Joined)
     await daemon.pbx.release_bot(BOT)
     ended = [(c.name, c.rest) for c in freeswitch.commands if c.name in ("uuid_bridge", "uuid_kill")]
@@ -413,8 +472,7 @@ async def test_a_bot_that_dies_after_an_agent_has_left_the_handoff_does_not_make
     await freeswitch.say(state(LEG, "ACTIVE") + custom("callcontrol::leg_answered", LEG, {"Accepted": "1"}))
     await daemon.saw(e.LegAccepted)
     await daemon.pbx.join(LEAD, LEG)
-    ear = {"Unique-ID": LEAD, "Media-Bug-Function": "eavesdrop", "Media-Bug-Target": LEAD}
-    await freeswitch.say(event("MEDIA_BUG_START", ear))
+    await freeswitch.say(EAR)
     await daemon.saw(e.Joined)
     await freeswitch.say(state(LEG, "HANGUP", Hangup_Cause="NORMAL_CLEARING") + state(BOT, "HANGUP"))
     await daemon.saw(e.BotHungUp)

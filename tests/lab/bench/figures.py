@@ -22,7 +22,7 @@ TRIO_ABOUT = """\
 The same for a group: three phones ring at once, and the first 180 counts."""
 JOINING_ABOUT = f"""\
 From the phone's 200 OK on the wire until lead and agent are in one bridge, by the PBX's BridgeEnter. The phone answers
-{ANSWER_AFTER_S:g} s after it was rung. "HTTP" is a lead with a bot's leg, joined by BridgeAdd into their bridge;
+{ANSWER_AFTER_S:g} s and up to 20 ms after it was rung. "HTTP" is a lead with a bot's leg, joined by BridgeAdd into their bridge;
 "dialplan" is a lead without one, moved to the agent. In between callcontrol journals the answer to disk."""
 DECISIONS_ABOUT = """\
 The switchboard, the state machine, SQLite on disk and the system's clock on the simulated switch, in one process, from

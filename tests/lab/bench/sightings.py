@@ -1,8 +1,8 @@
 """When things were seen, on one clock for all contenders.
 
 Phones: the kernel's time stamp on the SIP packet between PBX and phone. Bridges and the dialplan's
-marks: the time an Asterisk itself writes into the event; a FreeSWITCH writes the last tick of its 20 ms timer there,
-so that with it the time of arrival counts. All are the machine's clock.
+marks: the time an Asterisk itself writes into the event; a FreeSWITCH writes the last tick of a timer there, up to
+20 ms ago, so that with it the time of arrival counts, some 2 ms later than the event. All are the machine's clock.
 """
 
 import re
@@ -49,6 +49,7 @@ class FreeSwitchSightings:
 
     async def quieten(self) -> None:
         await self._switch.pbx.esl.subscribe("MEDIA_BUG_START")
+        self._switch.pbx.esl.hurry()
         await self._lab.world.instance.ami.action("Events", EventMask=EVENTS)
 
     def _listen(self, event: Message) -> None:

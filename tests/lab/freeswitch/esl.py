@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Self
 from urllib.parse import unquote
 
+NUDGE_S = 0.002
+
 Message = dict[str, str]
 Listener = Callable[[Message], None]
 
@@ -24,14 +26,14 @@ class Esl:
         self.listeners: list[Listener] = []
         self._waiting: deque[asyncio.Future[str]] = deque()  # answers come in the order of the commands
         self._writer: asyncio.StreamWriter | None = None
-        self._reader_task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []  # the first one reads
 
     async def connect(self, host: str, port: int, secret: str) -> Self:
         reader, self._writer = await asyncio.open_connection(host, port, limit=1 << 20)
         headers, _ = await _read(reader)
         if headers.get("Content-Type") != "auth/request":
             raise EslError(f"{self.name}: {headers.get('Content-Type')} in place of a greeting")
-        self._reader_task = asyncio.create_task(self._listen(reader), name=f"esl-{self.name}")
+        self._tasks = [asyncio.create_task(self._listen(reader), name=f"esl-{self.name}")]
         await self.command(f"auth {secret}")
         return self
 
@@ -39,14 +41,23 @@ class Esl:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
-        if self._reader_task is not None:
-            self._reader_task.cancel()
+        for task in self._tasks:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._reader_task
-            self._reader_task = None
+                await task
+        self._tasks.clear()
 
     async def subscribe(self, *names: str) -> None:
         await self.command(f"event json {' '.join(names)}")
+
+    def hurry(self) -> None:
+        """From now on hear of events as they happen: FreeSWITCH looks for them every 20 ms, or when a newline comes."""
+        self._tasks.append(asyncio.create_task(self._nudge(), name=f"esl-{self.name}-nudge"))
+
+    async def _nudge(self) -> None:
+        while self._writer is not None:
+            self._writer.write(b"\n")
+            await asyncio.sleep(NUDGE_S)
 
     async def api(self, line: str, *, timeout_s: float = 10.0) -> str:
         """Run an API command and return what it said. Raises EslError where that is an error."""
@@ -60,7 +71,7 @@ class Esl:
         await self.command(f"bgapi {line}")
 
     async def command(self, line: str, *, timeout_s: float = 10.0) -> str:
-        if self._writer is None or self._reader_task is None or self._reader_task.done():
+        if self._writer is None or not self._tasks or self._tasks[0].done():
             raise EslError(f"{self.name}: not connected")
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._waiting.append(answer)
