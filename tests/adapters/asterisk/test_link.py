@@ -12,7 +12,8 @@ import pytest
 from callcontrol.adapters.asterisk import AsteriskSettings
 from callcontrol.adapters.asterisk.frames import MAX_FRAME, MAX_LINE, Frame
 from callcontrol.adapters.asterisk.ledger import EVENTS
-from callcontrol.adapters.asterisk.link import AmiLink, LinkError, LoginError, RefusedError, SilenceError
+from callcontrol.adapters.asterisk.link import AmiLink
+from callcontrol.adapters.orders import LinkError, LoginError, RefusedError, SilenceError
 from callcontrol.ports import PortError
 from tests.adapters.asterisk.scripted import ScriptedAsterisk, frame, refused, rows, scripted, success
 

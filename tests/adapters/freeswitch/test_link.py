@@ -13,14 +13,8 @@ import pytest
 from callcontrol.adapters.freeswitch import FreeswitchSettings
 from callcontrol.adapters.freeswitch.frames import MAX_BODY, MAX_COMMAND, MAX_HEAD, Event
 from callcontrol.adapters.freeswitch.ledger import EVENTS
-from callcontrol.adapters.freeswitch.link import (
-    NUDGE_S,
-    EslLink,
-    LinkError,
-    LoginError,
-    RefusedError,
-    SilenceError,
-)
+from callcontrol.adapters.freeswitch.link import NUDGE_S, EslLink
+from callcontrol.adapters.orders import LinkError, LoginError, RefusedError, SilenceError
 from callcontrol.ports import PortError
 from tests.adapters.freeswitch.scripted import ScriptedFreeswitch, event, framed, scripted
 
