@@ -10,11 +10,8 @@ from callcontrol.adapters.asterisk.ledger import Ledger
 from callcontrol.adapters.asterisk.lines import Lines
 from callcontrol.core.model import AcceptBy, AgentId, AgentState, ChannelId, Endpoint, EndpointKind, LineState
 from callcontrol.ports import AgentAsked, AgentWish, LinkUp, PortError
-from tests.adapters.asterisk.scripted import Answer, ScriptedAsterisk, frame, refused, rows
-from tests.adapters.asterisk.test_link import QUICK, until
-from tests.adapters.asterisk.test_session import Daemon, asterisk, daemon
-
-__all__ = ["asterisk", "daemon"]  # fixtures
+from tests.adapters.asterisk.scripted import QUICK, Answer, ScriptedAsterisk, frame, refused, rows
+from tests.adapters.reports import Daemon, until
 
 ALICE = AgentId("alice")
 

@@ -10,10 +10,7 @@ import pytest
 from callcontrol.adapters.freeswitch import FreeswitchPbx
 from callcontrol.core.model import AcceptBy, Agent, AgentId, Endpoint, EndpointKind
 from callcontrol.ports import Finding
-from tests.adapters.freeswitch.scripted import Command, ScriptedFreeswitch, event, rows
-from tests.adapters.freeswitch.test_link import QUICK, freeswitch
-
-__all__ = ["freeswitch"]  # a fixture
+from tests.adapters.freeswitch.scripted import QUICK, Command, ScriptedFreeswitch, event, rows
 
 DIALPLAN = (Path(__file__).parents[3] / "dialplan" / "freeswitch" / "callcontrol.xml").read_text()
 SWITCH = '<configuration name="switch.conf"><param name="api-expansion" value="{}"/></configuration>'

@@ -10,11 +10,8 @@ from callcontrol.adapters.freeswitch.ledger import Ledger
 from callcontrol.adapters.freeswitch.lines import Lines, users
 from callcontrol.core.model import AcceptBy, AgentId, AgentState, ChannelId, Endpoint, EndpointKind, LineState
 from callcontrol.ports import AgentAsked, AgentWish, DoubtError, LinkDown, LinkUp, PortError, UnreachableError
-from tests.adapters.freeswitch.scripted import ScriptedFreeswitch, custom, event, rows, state
-from tests.adapters.freeswitch.test_link import QUICK, until
-from tests.adapters.freeswitch.test_session import Daemon, daemon, freeswitch
-
-__all__ = ["daemon", "freeswitch"]  # fixtures
+from tests.adapters.freeswitch.scripted import QUICK, ScriptedFreeswitch, custom, event, rows, state
+from tests.adapters.reports import Daemon, until
 
 ALICE = AgentId("alice")
 REGISTERED = {"Event-Name": "CUSTOM", "Event-Subclass": "sofia::register"}

@@ -1,13 +1,10 @@
 """The link over time: surveys, losses, and coming back; and the bytes of every order. The peer is scripted."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
-from callcontrol.adapters.freeswitch import FreeswitchPbx
 from callcontrol.core import events as e
 from callcontrol.core.callback import CallAnswered, CallBegan, CallEnded, Party
 from callcontrol.core.events import Doing, Why
@@ -30,7 +27,6 @@ from callcontrol.ports import (
     LinkDown,
     LinkUp,
     PortError,
-    Report,
     RingOrder,
     TransferAsked,
 )
@@ -41,42 +37,14 @@ from tests.adapters.freeswitch.scripted import (
     event,
     framed,
     rows,
-    scripted,
     state,
 )
-from tests.adapters.freeswitch.test_link import QUICK, until
+from tests.adapters.reports import Daemon, until
 
 LEAD, BOT, LEG = ChannelId("lead-1"), ChannelId("bot-1"), ChannelId("a" * 36)
 CALL = Call(lead=LEAD, bot=BOT, pbx_started="first-start")
 TRANSFER = TransferId("t-1")
 GONE = "-ERR No such channel!\n"
-
-
-@dataclass
-class Daemon:
-    pbx: FreeswitchPbx
-    reports: list[Report] = field(default_factory=list)
-
-    def kinds(self) -> list[type[Report]]:
-        return [type(report) for report in self.reports]
-
-    async def saw(self, kind: type[Report], count: int = 1) -> None:
-        await until(lambda: self.kinds().count(kind) >= count)
-
-
-@pytest.fixture
-async def freeswitch() -> AsyncIterator[ScriptedFreeswitch]:
-    async with scripted() as freeswitch:
-        yield freeswitch
-
-
-@pytest.fixture
-async def daemon(freeswitch: ScriptedFreeswitch) -> AsyncIterator[Daemon]:
-    daemon = Daemon(FreeswitchPbx(replace(QUICK, port=freeswitch.port)))
-    running = asyncio.create_task(daemon.pbx.run(daemon.reports.append))
-    yield daemon
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
 
 
 def order(name: str = "Lena", address: str = "alice", by: AcceptBy = AcceptBy.ANSWER) -> RingOrder:
