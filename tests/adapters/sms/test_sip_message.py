@@ -8,7 +8,7 @@ from callcontrol.core.model import Agent, AgentId, LineState
 from callcontrol.ports import DoubtError, LinkUp, Message, PortError, UnreachableError
 from tests.adapters.asterisk.conftest import asterisk, daemon
 from tests.adapters.asterisk.scripted import success
-from tests.adapters.asterisk.test_lines import phone
+from tests.adapters.phones import phone
 from tests.adapters.reports import Daemon
 from tests.adapters.store import people as p
 
