@@ -9,15 +9,7 @@ from callcontrol.core import events as e
 from callcontrol.core.events import Doing, Why
 from callcontrol.core.model import AcceptBy, Call, ChannelId, Endpoint, EndpointKind, Leg, TransferId
 from callcontrol.ports import CallerId, ChannelUnknownError, LinkDown, LinkUp, PortError, RingOrder
-from tests.adapters.asterisk.scripted import (
-    QUICK,
-    Answer,
-    ScriptedAsterisk,
-    frame,
-    refused,
-    rows,
-    success,
-)
+from tests.adapters.asterisk.scripted import QUICK, Answer, ScriptedAsterisk, frame, refused, rows, success
 from tests.adapters.reports import Daemon, until
 
 LEAD, BOT, LEG = ChannelId("1700000000.1"), ChannelId("1700000000.2"), ChannelId("a" * 36)

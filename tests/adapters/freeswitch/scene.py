@@ -1,25 +1,8 @@
 """A transfer before the switch: its channels, the order to ring, and what the switch lists of them."""
 
-from callcontrol.core.model import (
-    AcceptBy,
-    Call,
-    ChannelId,
-    Endpoint,
-    EndpointKind,
-    Leg,
-    TransferId,
-)
-from callcontrol.ports import (
-    CallerId,
-    LinkUp,
-    RingOrder,
-)
-from tests.adapters.freeswitch.scripted import (
-    Answer,
-    ScriptedFreeswitch,
-    event,
-    rows,
-)
+from callcontrol.core.model import AcceptBy, Call, ChannelId, Endpoint, EndpointKind, Leg, TransferId
+from callcontrol.ports import CallerId, LinkUp, RingOrder
+from tests.adapters.freeswitch.scripted import Answer, ScriptedFreeswitch, event, rows
 from tests.adapters.reports import Daemon, until
 
 LEAD, BOT, LEG = ChannelId("lead-1"), ChannelId("bot-1"), ChannelId("a" * 36)

@@ -6,20 +6,9 @@ from pathlib import Path
 import pytest
 
 from callcontrol.core import events as e
-from callcontrol.ports import (
-    ChannelUnknownError,
-    HandoffDone,
-    LinkDown,
-    LinkUp,
-    PortError,
-)
+from callcontrol.ports import ChannelUnknownError, HandoffDone, LinkDown, LinkUp, PortError
 from tests.adapters.freeswitch.scene import BOT, CALL, LEAD, LEG, TRANSFER, order, watched
-from tests.adapters.freeswitch.scripted import (
-    ScriptedFreeswitch,
-    custom,
-    event,
-    state,
-)
+from tests.adapters.freeswitch.scripted import ScriptedFreeswitch, custom, event, state
 from tests.adapters.reports import Daemon, until
 
 

@@ -7,25 +7,10 @@ import pytest
 
 from callcontrol.core import events as e
 from callcontrol.core.events import Why
-from callcontrol.core.model import (
-    AcceptBy,
-    AgentId,
-    AgentState,
-    BotId,
-)
-from callcontrol.ports import (
-    ChannelUnknownError,
-    LinkUp,
-    PortError,
-    TransferAsked,
-)
+from callcontrol.core.model import AcceptBy, AgentId, AgentState, BotId
+from callcontrol.ports import ChannelUnknownError, LinkUp, PortError, TransferAsked
 from tests.adapters.freeswitch.scene import GONE, LEAD, LEG, TRANSFER, order
-from tests.adapters.freeswitch.scripted import (
-    ScriptedFreeswitch,
-    custom,
-    event,
-    state,
-)
+from tests.adapters.freeswitch.scripted import ScriptedFreeswitch, custom, event, state
 from tests.adapters.reports import Daemon
 
 # --- the bytes of the orders

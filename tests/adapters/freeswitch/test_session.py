@@ -7,22 +7,10 @@ import pytest
 from callcontrol.core import events as e
 from callcontrol.core.callback import CallAnswered, CallBegan, CallEnded, Party
 from callcontrol.core.events import Doing
-from callcontrol.core.model import (
-    ChannelId,
-)
-from callcontrol.ports import (
-    ChannelUnknownError,
-    LinkDown,
-    LinkUp,
-    PortError,
-)
+from callcontrol.core.model import ChannelId
+from callcontrol.ports import ChannelUnknownError, LinkDown, LinkUp, PortError
 from tests.adapters.freeswitch.scene import BOT, CALL, LEAD, LEG, TRANSFER, lists, order, row
-from tests.adapters.freeswitch.scripted import (
-    ScriptedFreeswitch,
-    event,
-    framed,
-    state,
-)
+from tests.adapters.freeswitch.scripted import ScriptedFreeswitch, event, framed, state
 from tests.adapters.reports import Daemon
 
 # --- up and down
