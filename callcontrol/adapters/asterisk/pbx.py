@@ -262,11 +262,11 @@ class AsteriskPbx:
         await _running(leg)
         if await self._channels.is_bridged(lead):
             name = self._channels.address(lead)
-            known = leg is not None and leg.told_lead == name
-            await asyncio.gather(
-                *([] if known else [self._channels.set(channel, "CALLCONTROL_LEAD", name)]),
-                self._channels.redirect(channel, "callcontrol-leg", "join"),
-            )
+            moved = self._channels.redirect(channel, "callcontrol-leg", "join")
+            if leg is not None and leg.told_lead == name:
+                await moved
+            else:
+                await asyncio.gather(self._channels.set(channel, "CALLCONTROL_LEAD", name), moved)
         else:
             await asyncio.gather(
                 self._channels.set(channel, "TIMEOUT(absolute)", "0"),
