@@ -284,7 +284,10 @@ class Ledger:
                 del self.announcing[lead]
                 yield HandoffDone(channel=lead)
         elif function == "eavesdrop" and (call := self.call_of(lead)) is not None and call.call.lead == lead:
-            for leg in [leg for leg in self.legs.values() if leg.lead == lead and leg.joining]:
+            legs = [leg for leg in self.legs.values() if leg.lead == lead and leg.joining]
+            for leg in [leg for leg in legs if leg.overhears is not started][
+                :1
+            ]:  # whose it is, it does not tell
                 leg.overhears, leg.joining = started, started
                 if started and not leg.joined:
                     self._mark_joined(leg)

@@ -95,6 +95,17 @@ async def test_a_leg_that_found_nobody_to_join_is_not_sent_there_again(
     assert "uuid_transfer" not in freeswitch.names()
 
 
+async def test_the_late_news_that_an_agent_has_left_does_not_hide_that_the_next_has_joined(
+    freeswitch: ScriptedFreeswitch, daemon: Daemon
+):
+    joining = await picked_up(freeswitch, daemon)
+    stop = {"Unique-ID": LEAD, "Media-Bug-Function": "eavesdrop", "Media-Bug-Target": LEAD}
+    await freeswitch.say(event("MEDIA_BUG_STOP", stop) + EAR)
+    await daemon.saw(e.Joined)
+    await joining
+    assert "uuid_transfer" not in freeswitch.names()
+
+
 async def test_the_switch_is_hurried_until_a_leg_is_joined_and_no_longer(
     freeswitch: ScriptedFreeswitch, daemon: Daemon
 ):
