@@ -30,7 +30,7 @@ from callcontrol.core.escalation import TaskRules
 from callcontrol.core.followup import Word
 from callcontrol.core.model import ChannelId, Lead
 from callcontrol.numbers import NumberPlan
-from callcontrol.ports import Clock, LinkUp, Overdue, Pbx, PortError, Store, WaitingLead
+from callcontrol.ports import Clock, LinkUp, Overdue, Pbx, PortError, TaskStore, WaitingLead
 from callcontrol.wording import Wording
 
 log = structlog.get_logger(__name__)
@@ -73,7 +73,7 @@ class CallBacks:
         self,
         *,
         pbx: Pbx,
-        store: Store,
+        store: TaskStore,
         clock: Clock,
         rules: TaskRules,
         plan: NumberPlan | None = None,

@@ -15,10 +15,10 @@ from callcontrol.adapters.web import Web
 from callcontrol.config import Config
 from callcontrol.config import gateways as given
 from callcontrol.outbox import Lane, Limits, Route, Routes
-from callcontrol.ports import Gateway, Pbx, Store
+from callcontrol.ports import Gateway, Pbx, StaffStore
 
 
-def lanes(config: Config, pbx: Pbx, store: Store) -> tuple[Lane, ...]:
+def lanes(config: Config, pbx: Pbx, store: StaffStore) -> tuple[Lane, ...]:
     return tuple(Lane(one.name, _gateway(one, config, pbx, store), _limits(one)) for one in config.sms.every)
 
 
@@ -48,7 +48,7 @@ def _limits(one: given.AnyGateway) -> Limits:
     )
 
 
-def _gateway(one: given.AnyGateway, config: Config, pbx: Pbx, store: Store) -> Gateway:
+def _gateway(one: given.AnyGateway, config: Config, pbx: Pbx, store: StaffStore) -> Gateway:
     report_url = _report_url(one, config.sms)
     match one:
         case given.FileGateway():

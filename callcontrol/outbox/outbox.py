@@ -20,9 +20,9 @@ from callcontrol.ports import (
     Clock,
     DoubtError,
     Message,
+    MessageStore,
     PortError,
     Setback,
-    Store,
     UnreachableError,
 )
 
@@ -49,7 +49,7 @@ class Outbox:
     def __init__(
         self,
         *,
-        store: Store,
+        store: MessageStore,
         lanes: Iterable[Lane],
         routes: Routes,
         clock: Clock,

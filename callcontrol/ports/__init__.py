@@ -58,7 +58,7 @@ from callcontrol.ports.records import (
     Whom,
 )
 from callcontrol.ports.statistics import Statistics
-from callcontrol.ports.store import Store
+from callcontrol.ports.store import CadenceStore, MessageStore, StaffStore, Store, TaskStore, TransferStore
 from callcontrol.ports.switch import (
     AgentAsked,
     AgentWish,
@@ -78,6 +78,7 @@ __all__ = [
     "AgentWish",
     "Backlog",
     "BusyError",
+    "CadenceStore",
     "CallerId",
     "Cancelled",
     "ChannelBusyError",
@@ -107,6 +108,7 @@ __all__ = [
     "MessageKind",
     "MessageState",
     "MessageStatus",
+    "MessageStore",
     "NewLead",
     "NewMessage",
     "Observer",
@@ -120,6 +122,7 @@ __all__ = [
     "RingOrder",
     "Setback",
     "Speech",
+    "StaffStore",
     "Statistics",
     "Store",
     "StoreError",
@@ -130,9 +133,11 @@ __all__ = [
     "TaskNote",
     "TaskRefusedError",
     "TaskState",
+    "TaskStore",
     "Timer",
     "TransferAsked",
     "TransferRow",
+    "TransferStore",
     "Transition",
     "UnknownError",
     "Unobserved",
