@@ -15,6 +15,7 @@ from callcontrol.adapters.sql import (
     cadence,
     callbacks,
     checks,
+    claims,
     directory,
     history,
     journal,
@@ -219,8 +220,10 @@ class SqlStore:
     async def history(self, bot_id: BotId, since: datetime) -> Sequence[float | None]:
         return await self._runner.read(history.history, bot_id, since)
 
-    async def hold(self, hold_id: str, agent_ids: Sequence[AgentId], until: datetime) -> Sequence[AgentId]:
-        return await self._runner.write(agents.hold, hold_id, agent_ids, until, self._now())
+    async def hold(
+        self, hold_id: str, agent_ids: Sequence[AgentId], *, now: datetime, until: datetime
+    ) -> Sequence[AgentId]:
+        return await self._runner.write(claims.hold, hold_id, agent_ids, now=now, until=until)
 
     async def own_agents(self) -> Sequence[Agent]:
         """The agents from the site's own tables, as last taken over."""
