@@ -10,6 +10,7 @@ from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.agents import of_agents
 from callcontrol.adapters.sql.crew import members, union
 from callcontrol.adapters.sql.directory import Members, Roster
+from callcontrol.adapters.sql.driven import Driven
 from callcontrol.adapters.sql.rulebook import Matching
 from callcontrol.core import rules
 from callcontrol.core.model import (
@@ -28,12 +29,15 @@ from callcontrol.core.routing import RoutingFacts
 
 IN_FULL = 50  # of a group not listed by name: with more, those who are off are only counted
 
-_LAST_AGENT = (
-    select(s.leg.c.agent_id)
-    .join(s.transfer, s.transfer.c.outcome_leg_id == s.leg.c.id)
-    .where(s.transfer.c.lead_id == bindparam("lead"), s.leg.c.agent_id.is_not(None))
-    .order_by(s.transfer.c.finished_at.desc())
-    .limit(1)
+_LAST_AGENT = Driven(
+    lambda _: (
+        select(s.leg.c.agent_id)
+        .join(s.transfer, s.transfer.c.outcome_leg_id == s.leg.c.id)
+        .where(s.transfer.c.lead_id == bindparam("lead"), s.leg.c.agent_id.is_not(None))
+        .order_by(s.transfer.c.finished_at.desc())
+        .limit(bindparam("at_most"))
+        .offset(bindparam("skipped"))  # SQLAlchemy gives SQLite one of its own, where there is none
+    )
 )
 
 
@@ -153,8 +157,9 @@ class Facts:
         return tuple(self._roster.agents(on_duty)), f" (and {off:,} who are off)" if off else ""
 
     def _last_agent(self) -> AgentId | None:
-        found = self._connection.scalar(_LAST_AGENT, {"lead": self._lead.id})
-        return None if found is None else AgentId(found)
+        given = {"lead": self._lead.id, "at_most": 1, "skipped": 0}
+        rows = _LAST_AGENT.rows(self._connection, given)
+        return AgentId(rows[0][0]) if rows else None
 
     def _said(self, because: str) -> str:
         return f"{because}; {self._roster.warning}" if self._roster.warning else because
