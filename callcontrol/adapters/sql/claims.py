@@ -8,7 +8,7 @@ import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -61,7 +61,7 @@ def claims_of(
     )
 
 
-def claim(connection: Connection, claims: Iterable[Claim]) -> set[AgentId]:
+def claim(connection: Connection, claims: Collection[Claim]) -> set[AgentId]:
     """Whom the transfers got, of agents who are each claimed once: none whom somebody else has by now, and
     none for a transfer that has its outcome.
     """
@@ -77,8 +77,9 @@ def claim(connection: Connection, claims: Iterable[Claim]) -> set[AgentId]:
     ]
     if not wanted:
         return set()
-    given = json.dumps([dict(zip(_CLAIMED, one, strict=True)) for one in wanted], default=str)
-    return {row[0] for row in _CLAIM.rows(connection, {"claims": given})}
+    given = json.dumps([dict(zip(_CLAIMED, one, strict=True)) for one in wanted], default=_written)
+    values = {"claims": given, "transfers": bound({one.by for one in claims})}
+    return {row[0] for row in _CLAIM.rows(connection, values)}
 
 
 def claim_all(connection: Connection, claims: Collection[Claim]) -> None:
@@ -154,6 +155,7 @@ def _give_back(dialect: str) -> Any:
     )
 
 
+_written = lru_cache(maxsize=256)(str)  # an instant: a transfer's claims have the same
 _CLAIMED = ("agent_id", "claimed_by", "claimed_until", "claimed_pool_id", "last_rung_at")
 
 
@@ -161,7 +163,7 @@ def _claim(dialect: str) -> Any:
     claims = _claims(dialect)
     live = (
         select(s.transfer.c.id)
-        .where(s.transfer.c.id.in_(select(_claims(dialect).c.claimed_by)), s.transfer.c.outcome.is_(None))
+        .where(s.transfer.c.id.in_(given(dialect, "transfers")), s.transfer.c.outcome.is_(None))
         .with_for_update(read=True)  # an outcome just being written releases what we claim, or is seen
         .subquery()
     )

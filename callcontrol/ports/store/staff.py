@@ -35,6 +35,8 @@ class StaffStore(Protocol):
         """Let an agent rest, or return (no `until`), strikes forgotten. Raises UnknownError."""
         ...
 
-    async def hold(self, hold_id: str, agent_ids: Sequence[AgentId], until: datetime) -> Sequence[AgentId]:
+    async def hold(
+        self, hold_id: str, agent_ids: Sequence[AgentId], *, now: datetime, until: datetime
+    ) -> Sequence[AgentId]:
         """Reserve agents for a transfer that is about to be asked for; those that were free."""
         ...

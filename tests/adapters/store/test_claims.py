@@ -118,7 +118,7 @@ async def hotel(url):
 
 async def test_a_hold_passes_to_the_transfer_that_names_it(hotel):
     until = OPEN + timedelta(seconds=30)
-    assert tuple(await hotel.hold("h", [A0.id, A1.id], until)) == (A0.id, A1.id)
+    assert tuple(await hotel.hold("h", [A0.id, A1.id], now=OPEN, until=until)) == (A0.id, A1.id)
     other = await opened(hotel, "other")
     assert await rings(hotel, other) == ["a02"]
     request = replace(p.request(lead=p.LUC.id, channel="x"), hold_id="h")
@@ -131,13 +131,13 @@ async def test_a_hold_passes_to_the_transfer_that_names_it(hotel):
 async def test_a_hold_gets_only_who_is_free(hotel):
     until = OPEN + timedelta(seconds=30)
     await rings(hotel, await opened(hotel, "t1"))
-    assert tuple(await hotel.hold("h", [A0.id, A2.id], until)) == (A2.id,)
-    assert tuple(await hotel.hold("h", [A2.id], until)) == (A2.id,)  # repeated
-    assert tuple(await hotel.hold("other", [A2.id], until)) == ()
+    assert tuple(await hotel.hold("h", [A0.id, A2.id], now=OPEN, until=until)) == (A2.id,)
+    assert tuple(await hotel.hold("h", [A2.id], now=OPEN, until=until)) == (A2.id,)  # repeated
+    assert tuple(await hotel.hold("other", [A2.id], now=OPEN, until=until)) == ()
 
 
 async def test_a_hold_that_has_run_out_holds_nobody(hotel):
-    await hotel.hold("h", [A0.id], OPEN)
+    await hotel.hold("h", [A0.id], now=OPEN, until=OPEN)
     assert await rings(hotel, await opened(hotel, "t1")) == ["a00"]
 
 

@@ -5,7 +5,6 @@ database's fsync, and for a new attempt with its look at the database.
 """
 
 import asyncio
-import gc
 import random
 import tempfile
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 from callcontrol.adapters.simulated import Behaviour, SimulatedPbx
 from callcontrol.adapters.simulated.pbx import Does
 from callcontrol.adapters.sql import SqlStore
+from callcontrol.app import heap
 from callcontrol.app.clock import SystemClock
 from callcontrol.core import events as e
 from callcontrol.core.model import (
@@ -191,8 +191,7 @@ async def run(count: int, spread_s: float, *, beside: Beside = nothing) -> Decis
         board = Switchboard(pbx=pbx, store=store, speech=None, clock=clock)
         running = asyncio.create_task(board.run())
         try:
-            gc.collect()
-            gc.freeze()  # as the daemon does when it starts
+            heap.settle()  # as the daemon does when it starts
             async with asyncio.timeout(READY_S):
                 while not board.ready:
                     if running.done():

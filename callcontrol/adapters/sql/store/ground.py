@@ -28,13 +28,15 @@ class Ground:
         subscriptions: Sequence[Subscription] = (),
         now: Callable[[], datetime] = _utc_now,
         task_rules: TaskRules | None = None,
+        on_read: Callable[[], None] = lambda: None,
     ) -> None:
         """`sqlite:///PATH` or `postgresql://...`. Raises ValueError for anything else.
 
         `own`: where the site's leads and toggles are, if not here. `subscriptions`: who is told by webhook.
+        `on_read`: called in a thread of the store's whenever the directory was read anew.
         """
         self._runner = Runner(url)
-        self._memory = directory.Memory(subscriptions)
+        self._memory = directory.Memory(subscriptions, on_read)
         self._resolving = Batch(self._runner, partial(resolving.resolve, self._memory))
         self._own = None if own is None else OwnDatabase(own)
         self._synchronised: tuple[Snapshot, int] | None = None  # with which version of the directory

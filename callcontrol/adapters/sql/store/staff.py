@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from callcontrol.adapters.sql import agents, apply, directory
+from callcontrol.adapters.sql import agents, apply, claims, directory
 from callcontrol.adapters.sql.changes import Change
 from callcontrol.adapters.sql.own_agents import Snapshot
 from callcontrol.adapters.sql.store.ground import Ground
@@ -48,8 +48,10 @@ class SqlStaff(Ground):
     async def rest(self, agent_id: AgentId, until: datetime | None, why: str) -> None:
         await self._runner.write(agents.rest, self._memory, agent_id, until, why)
 
-    async def hold(self, hold_id: str, agent_ids: Sequence[AgentId], until: datetime) -> Sequence[AgentId]:
-        return await self._runner.write(agents.hold, hold_id, agent_ids, until, self._now())
+    async def hold(
+        self, hold_id: str, agent_ids: Sequence[AgentId], *, now: datetime, until: datetime
+    ) -> Sequence[AgentId]:
+        return await self._runner.write(claims.hold, hold_id, agent_ids, now=now, until=until)
 
     async def own_agents(self) -> Sequence[Agent]:
         """The agents from the site's own tables, as last taken over."""
