@@ -103,6 +103,11 @@ class Switchboard:
         """Transfers in flight: all that are not closed."""
         return len(self._conductors)
 
+    @property
+    def deciding(self) -> bool:
+        """A transfer is neither connected nor missed: somebody may be waiting for what is decided next."""
+        return any(conductor.state in (State.NEW, *UNDECIDED) for conductor in self._conductors.values())
+
     async def run(self) -> None:
         """Until cancelled. No call is dropped then: the next process picks the transfers up."""
         try:

@@ -71,7 +71,13 @@ async def _ensure_schema(parts: Adapters) -> None:
 
 
 async def _run(config: Config, parts: Adapters, listening: socket.socket) -> None:
-    outbox = Outbox(store=parts.store, lanes=parts.lanes, routes=parts.routes, clock=parts.clock)
+    outbox = Outbox(
+        store=parts.store,
+        lanes=parts.lanes,
+        routes=parts.routes,
+        clock=parts.clock,
+        deciding=lambda: switchboard.deciding,
+    )
     call_backs = CallBacks(
         pbx=parts.pbx,
         store=parts.store,

@@ -43,6 +43,7 @@ def _limits(one: given.AnyGateway) -> Limits:
         per_s=one.per_s,
         burst=one.burst,
         at_once=one.at_once,
+        backlog_per_s=one.backlog_per_s,
         timeout_s=one.timeout_s,
         resends=one.on_doubt is given.OnDoubt.RESEND,
     )

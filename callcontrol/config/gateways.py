@@ -48,6 +48,7 @@ class Gateway(Model):
     per_s: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] | None = None
     burst: Annotated[int, Field(ge=1, le=1000)] = 1
     at_once: Annotated[int, Field(ge=1, le=64)] = 8
+    backlog_per_s: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] = 10.0
     timeout_s: Annotated[float, Field(gt=0, le=60, allow_inf_nan=False)] = 30.0
     on_doubt: OnDoubt = OnDoubt.PARK
     report_secret: SecretStr | None = None  # none: no delivery reports are asked for, or taken

@@ -31,6 +31,7 @@ from callcontrol.ports.records import (
     FactsOf,
     First,
     Forgotten,
+    Late,
     Message,
     MessageStatus,
     NewLead,
@@ -223,10 +224,11 @@ class Store(Protocol):
         now: datetime,
         lease_s: float,
         *,
+        late: Late | None = None,
         resends: Collection[str] = (),
         holding: Collection[int] = (),
     ) -> Claim:
-        """Messages that are due, as many for each gateway as it has room for.
+        """Messages that are due, as many for each gateway as it has room for; see Late for those that waited.
 
         `route` names the gateway of a message, or none, and is called from any thread. A message whose
         lease ran out may have been sent: it is claimed again if its gateway is one of `resends`, parked if

@@ -55,6 +55,7 @@ FULL = """\
       from: "+13035550199"
       per_s: 10
       burst: 20
+      backlog_per_s: 2
       on_doubt: resend
       report_secret: 0123456789abcdef
     - {name: mail, type: smtp, host: mail.example, from: cc@example.com, to: "{to_digits}@sms.example"}
@@ -89,6 +90,7 @@ async def test_gateways_have_names_and_a_pace_and_texts_find_their_way(folder):
     ]
     twilio, own = made["twilio"], made["own"]
     assert (twilio.limits.per_s, twilio.limits.burst, twilio.resends) == (10.0, 20, True)
+    assert (twilio.limits.backlog_per_s, own.limits.backlog_per_s) == (2.0, 10.0)
     assert (own.gateway.keyed, own.resends, made["mail"].resends) == (True, True, False)
     routes = gateways.routes(config.sms)
     assert routes.of(message("+4930123456")) == ("own",)

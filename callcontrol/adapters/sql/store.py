@@ -64,6 +64,7 @@ from callcontrol.ports import (
     Finding,
     First,
     Forgotten,
+    Late,
     Message,
     MessageStatus,
     NewLead,
@@ -360,14 +361,16 @@ class SqlStore:
         now: datetime,
         lease_s: float,
         *,
+        late: Late | None = None,
         resends: Collection[str] = (),
         holding: Collection[int] = (),
     ) -> Claim:
-        seen = await self._runner.read(outbox.look, room, now, holding)
+        wanted = outbox.Wanted(room=room, late=late, now=now, holding=holding)
+        seen = await self._runner.read(outbox.look, wanted)
         if not seen:
             return Claim()
         return await self._runner.write_together(
-            outbox.claim, seen, route, room, now, lease_s=lease_s, resends=resends, holding=holding
+            outbox.claim, seen, route, wanted, lease_s=lease_s, resends=resends
         )
 
     async def message_sent(self, message: Message, now: datetime, provider_id: str) -> None:
