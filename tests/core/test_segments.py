@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from callcontrol.core.segments import Encoding, characters, cut, encode, encoding_of, measure, split
@@ -57,7 +57,9 @@ def test_an_escape_of_the_text_s_own_is_no_gsm_7():
     assert encoding_of("\x1b") is Encoding.UCS_2
 
 
-@given(st.text(alphabet="aж€[\U0001f600\n ", max_size=700))
+@given(st.text(alphabet="aж€[\U0001f600\n ", min_size=50, max_size=700))
+@example("a" * 152 + "€" + "a" * 152)
+@example("ж" * 66 + "\U0001f600" + "ж" * 66)
 def test_the_segments_are_as_many_as_were_measured_and_none_is_too_large(text):
     found, segments = measure(text), split(text)
     assert "".join(segments) == text
