@@ -101,6 +101,7 @@ async def _run(config: Config, parts: Adapters, listening: socket.socket) -> Non
         clock=parts.clock,
         word=config.texts.wording(),
         on_outcome=wake,
+        on_phase=outbox.wake if config.webhooks else lambda: None,
         on_call=call_backs.report,
         observer=metrics,
     )
