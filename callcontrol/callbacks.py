@@ -83,7 +83,7 @@ class CallBacks:
         poll_s: float = POLL_S,
     ) -> None:
         """`zone`: for leads whose number tells none. `word` gives texts their words; the usual ones where
-        there is none. `on_text` is called when a text has been queued.
+        there is none. `on_text` is called when a text or a webhook has been queued.
         """
         self._pbx = pbx
         self._store = store
@@ -271,3 +271,4 @@ class CallBacks:
         log.info("a call with a waiting lead has ended", tasks=call.task_ids, result=verdict.result.value)
         if closed:
             self.wake()
+            self._on_text()

@@ -41,6 +41,7 @@ log = structlog.get_logger(__name__)
 
 STORE_RETRY_S = (0.05, 0.2, 0.5, 1.0)  # then the last one again and again
 RESOLVE_TRIES = 4
+TOLD_OUTSIDE = (e.Phase.LOOKING, e.Phase.RINGING)  # besides the outcome: see core.hooks
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +54,7 @@ class Ports:
     clock: Clock
     word: Word
     on_outcome: Callable[[], None]
+    on_phase: Callable[[], None]
     observer: Observer
 
 
@@ -221,8 +223,14 @@ class Conductor:
                 return warnings
 
     def _tell_others(self, commands: Sequence[e.Command], warnings: Sequence[str]) -> None:
-        if any(isinstance(command, e.Finish) for command in commands):
-            self._ports.on_outcome()
+        for command in commands:
+            match command:
+                case e.Finish():
+                    self._ports.on_outcome()
+                case e.TellBot(phase=phase) if phase in TOLD_OUTSIDE:
+                    self._ports.on_phase()
+                case _:
+                    pass
         for warning in warnings:
             self._log.warning("a text could not be written as wished", why=warning)
 

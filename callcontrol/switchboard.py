@@ -65,13 +65,15 @@ class Switchboard:
         clock: Clock,
         word: Word | None = None,
         on_outcome: Callable[[], None] = lambda: None,
+        on_phase: Callable[[], None] = lambda: None,
         on_call: Callable[[CallReport | LinkUp], None] = lambda _: None,
         observer: Observer | None = None,
     ) -> None:
         """`word` gives texts their words; the usual ones where there is none.
 
-        `on_outcome` is called when an outcome, and so perhaps a text, has been stored; `on_call` with
-        what the switch reports of others' calls, and when it can be asked again.
+        `on_outcome` is called when an outcome, and so perhaps a text, has been stored, `on_phase` when a phase
+        that outside systems are told has, and its orders are out; `on_call` with what the switch reports of
+        others' calls, and when it can be asked again.
         """
         self._ports = Ports(
             pbx=pbx,
@@ -80,6 +82,7 @@ class Switchboard:
             clock=clock,
             word=word or Wording(),
             on_outcome=on_outcome,
+            on_phase=on_phase,
             observer=observer or Unobserved(),
         )
         self._on_call = on_call
@@ -102,6 +105,11 @@ class Switchboard:
     def live(self) -> int:
         """Transfers in flight: all that are not closed."""
         return len(self._conductors)
+
+    @property
+    def deciding(self) -> bool:
+        """A transfer is neither connected nor missed: somebody may be waiting for what is decided next."""
+        return any(conductor.state in (State.NEW, *UNDECIDED) for conductor in self._conductors.values())
 
     async def run(self) -> None:
         """Until cancelled. No call is dropped then: the next process picks the transfers up."""

@@ -31,6 +31,7 @@ SENT = None
 REFUSED = PortError("no such number", retryable=False)
 HOUR = timedelta(hours=1)
 NAMES = ("one", "two", "three")
+NEW = NewMessage(dedupe_key="new", to="+999", body="new", recipient="owner")
 BUSY = PortError("try later", retryable=True)
 
 
@@ -93,6 +94,7 @@ class Desk:
         self.file = folder / "cc.db"
         self.store = Database(f"sqlite:///{self.file}")
         self.clock = VirtualClock(p.LATER + timedelta(seconds=1))
+        self.deciding = False  # a transfer is under way
 
     async def queue(self, *numbers: str, name: str = "t1") -> None:
         await p.opened(self.store, name)
@@ -113,6 +115,7 @@ class Desk:
             lanes=lanes,
             routes=Routes(routes=routes or (Route(gateways=tuple(lane.name for lane in lanes)),)),
             clock=self.clock,
+            deciding=lambda: self.deciding,
             pace=Pace(gather_s=0, most_attempts=most_attempts, drain_s=0.5),
             jitter=lambda: 1.0,
         )
@@ -388,6 +391,7 @@ async def test_a_route_fits_by_prefix_and_recipient():
     assert of("+4930", "agent") == ("desk", "other")
     assert of("+1303", "owner") == ("other",)
     assert of("+4930", "owner", gateway="crm") == ("crm",), "a message may name its own"
+    assert [routes.stand_in(name) for name in ("german", "desk", "other")] == [False, True, True]
     assert Routes().of(Message(id=1, dedupe_key="", to="", body="", recipient="")) == ()
 
 
@@ -407,6 +411,48 @@ async def test_a_gateway_gets_no_more_a_second_than_it_takes(desk):
     assert all(later - earlier <= 1 for earlier, later in pairwise(sent_after))
     assert sent_after[-1] == 12
     assert sent_after[8] <= 3 + 2.0 * 9 * 0.25 + 1
+
+
+async def test_a_backlog_goes_gently_while_a_transfer_is_under_way_and_then_at_once(desk):
+    await desk.queue(*(f"+{n}" for n in range(60)))
+    await desk.passes(10)
+    desk.deciding = True
+    gateway = Gateway()
+    async with desk.outbox(gateway, backlog_per_s=4.0):
+        for _ in range(40):
+            await desk.passes(0.125)
+            await desk.until(lambda: "claimed" not in desk.states())
+        assert 19 <= len(gateway.asked) <= 21, "four a second, for five seconds"
+        assert gateway.asked == [f"t1 {n}" for n in range(len(gateway.asked))], "the oldest first"
+        desk.deciding = False
+        await desk.passes(0.25)
+        await desk.until(lambda: set(desk.states()) == {"sent"})
+
+
+async def test_a_new_text_waits_for_no_backlog(desk):
+    await desk.queue(*(f"+{n}" for n in range(60)))
+    await desk.passes(10)
+    desk.deciding = True
+    gateway = Gateway()
+    async with desk.outbox(gateway, backlog_per_s=0.1) as outbox:
+        await desk.passes(0)
+        await desk.until(lambda: desk.states().count("sent") == 1)
+        await p.enqueue(desk.store, [NEW], desk.clock.now())
+        outbox.wake()
+        await desk.until(lambda: gateway.asked == ["t1 0", "new"])
+
+
+async def test_a_backlog_that_was_sent_at_full_speed_owes_nothing_when_a_transfer_begins(desk):
+    await desk.queue(*(f"+{n}" for n in range(40)))
+    gateway = Gateway()
+    await desk.passes(10)
+    async with desk.outbox(gateway, backlog_per_s=1.0):
+        await desk.until(lambda: set(desk.states()) == {"sent"})
+        desk.deciding = True
+        await desk.queue("+1", name="t2")
+        await desk.passes(10)
+        await desk.passes(1)
+        await desk.until(lambda: gateway.asked[-1] == "t2 0")
 
 
 async def test_a_gateway_that_fails_rests_and_what_waits_keeps_its_attempts(desk):

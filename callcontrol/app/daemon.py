@@ -70,7 +70,13 @@ async def _ensure_schema(parts: Adapters) -> None:
 
 
 async def _run(config: Config, parts: Adapters, listening: socket.socket) -> None:
-    outbox = Outbox(store=parts.store, lanes=parts.lanes, routes=parts.routes, clock=parts.clock)
+    outbox = Outbox(
+        store=parts.store,
+        lanes=parts.lanes,
+        routes=parts.routes,
+        clock=parts.clock,
+        deciding=lambda: switchboard.deciding,
+    )
     call_backs = CallBacks(
         pbx=parts.pbx,
         store=parts.store,
@@ -94,6 +100,7 @@ async def _run(config: Config, parts: Adapters, listening: socket.socket) -> Non
         clock=parts.clock,
         word=config.texts.wording(),
         on_outcome=wake,
+        on_phase=outbox.wake if config.webhooks else lambda: None,
         on_call=call_backs.report,
         observer=metrics,
     )

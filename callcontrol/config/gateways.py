@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -48,6 +49,7 @@ class Gateway(Model):
     per_s: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] | None = None
     burst: Annotated[int, Field(ge=1, le=1000)] = 1
     at_once: Annotated[int, Field(ge=1, le=64)] = 8
+    backlog_per_s: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] = 10.0
     timeout_s: Annotated[float, Field(gt=0, le=60, allow_inf_nan=False)] = 30.0
     on_doubt: OnDoubt = OnDoubt.PARK
     report_secret: SecretStr | None = None  # none: no delivery reports are asked for, or taken
@@ -267,6 +269,57 @@ def _check_places(template: str, more: tuple[str, ...], *where: str) -> set[str]
     return used
 
 
+class LongTexts(StrEnum):
+    """How an SMSC is given what takes more than one segment."""
+
+    PARTS = "parts"
+    PAYLOAD = "payload"
+
+
+class SmppGateway(Gateway):
+    SECRETS: ClassVar = ("report_secret", "password")
+    type: Literal["smpp"]
+    host: Text
+    port: Port | None = None  # none: 2775, or 3550 with TLS
+    tls: bool = False
+    ca_file: CaFile | None = None  # none: the system's authorities
+    username: Annotated[Text, Field(max_length=15)]
+    password: SecretStr
+    system_type: Annotated[str, Field(max_length=12)] = ""
+    sender: Annotated[Text, Field(max_length=20)] = Field(alias="from")
+    long: LongTexts = LongTexts.PARTS
+    receipts: bool = True
+
+    @field_validator("type")
+    @classmethod
+    def _is_installed(cls, given: str) -> str:
+        if find_spec("smpplib") is None:
+            raise ValueError("needs the package smpplib; install callcontrol[smpp]")
+        return given
+
+    @field_validator("password")
+    @classmethod
+    def _short_enough(cls, given: SecretStr) -> SecretStr:
+        if len(given.get_secret_value()) > 8:
+            raise ValueError("is longer than 8 characters, which SMPP has no room for")
+        return given
+
+    @model_validator(mode="after")
+    def _is_ascii(self) -> Self:
+        for key, value in (
+            ("username", self.username),
+            ("from", self.sender),
+            ("system_type", self.system_type),
+        ):
+            if not value.isascii():
+                raise at_key(key, f"{value!r} has letters that SMPP can't carry")
+        return self
+
+    @property
+    def port_used(self) -> int:
+        return self.port or (3550 if self.tls else 2775)
+
+
 class SipMessageGateway(Gateway):
     type: Literal["sip_message"]
 
@@ -306,6 +359,7 @@ _OF_TYPE: Mapping[str, str] = {
     "smtp": "[smtp]",
     "http": "[http]",
     "sip_message": "[sip_message]",
+    "smpp": "[smpp]",
     **dict.fromkeys(("twilio", "vonage", "plivo", "telnyx"), "[provider]"),
 }
 TYPES = tuple(_OF_TYPE)
@@ -321,6 +375,7 @@ AnyGateway = Annotated[
     | Annotated[SmtpGateway, Tag("[smtp]")]
     | Annotated[HttpGateway, Tag("[http]")]
     | Annotated[SipMessageGateway, Tag("[sip_message]")]
+    | Annotated[SmppGateway, Tag("[smpp]")]
     | Annotated[ProviderGateway, Tag("[provider]")]
     | Annotated[OwnGateway, Tag("[own]")],
     Discriminator(_type),

@@ -7,8 +7,10 @@ knows repeats by their key or the site wishes it; otherwise it is parked, for a 
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -19,6 +21,7 @@ from callcontrol.ports import (
     BusyError,
     Clock,
     DoubtError,
+    Late,
     Message,
     MessageStore,
     PortError,
@@ -36,6 +39,9 @@ class Pace:
     poll_s: float = 1.0
     gather_s: float = 0.02  # for others to be written, or done, too, before the database is asked for more
     yields: float = 4.0  # so many times as long as the database took: live transfers come first
+    late_after_s: float = (
+        2.0  # what is due for longer has waited: it goes gently while a transfer is under way
+    )
     lease_s: float = 120.0  # outlives a send and the marking of it
     first_retry_s: float = 2.0
     longest_retry_s: float = 300.0
@@ -44,7 +50,11 @@ class Pace:
 
 
 class Outbox:
-    """`run` it as a task; `wake` it when a message was written."""
+    """`run` it as a task; `wake` it when a message was written.
+
+    What was just written goes out at once. What has waited, for a gateway that was down or for its pace, goes
+    after it, and while a transfer is under way only gently: they share an interpreter and SQLite's one writer.
+    """
 
     def __init__(
         self,
@@ -53,18 +63,22 @@ class Outbox:
         lanes: Iterable[Lane],
         routes: Routes,
         clock: Clock,
+        deciding: Callable[[], bool] = lambda: False,
         pace: Pace | None = None,
         jitter: Callable[[], float] = jitter,
     ) -> None:
+        """`deciding` says whether a transfer is under way, neither connected nor missed."""
         self._store = store
         self._lanes = {lane.name: lane for lane in lanes}
         self._routes = routes
         self._clock = clock
+        self._deciding = deciding
         self._pace = pace or Pace()
         self._jitter = jitter
         self._woken = asyncio.Event()
         self._freed = asyncio.Event()
         self._took_s = 0.0  # the database, last time
+        self._backlogged: set[str] = set()  # lanes for which more may have waited than they were given
         self._sending: dict[int, asyncio.Task[None]] = {}  # by message id
 
     def wake(self) -> None:
@@ -98,14 +112,16 @@ class Outbox:
             log.error("messages parked for a person: their gateway is gone", messages=parked)
 
     async def _send_some(self) -> None:
-        now = self._clock.now()
+        now, gently = self._clock.now(), self._deciding()
         begun = asyncio.get_running_loop().time()
         room = {name: places for name, lane in self._lanes.items() if (places := lane.room(now))}
+        late = self._late(room, now, gently=gently)
         claim = await self._store.claim_messages(
             self._choose,
             room,
             now,
             self._pace.lease_s,
+            late=late,
             resends=frozenset(name for name, lane in self._lanes.items() if lane.resends),
             holding=frozenset(self._sending),
         )
@@ -114,9 +130,24 @@ class Outbox:
             log.error("message parked for a person", **_facts(message), why=why)
         for message in claim.messages:
             lane = self._lanes[message.via]
-            lane.took()
+            lane.took(gently=gently and message.late)
             task = asyncio.create_task(self._carry(lane, message), name=f"message {message.id}")
             self._sending[message.id] = task
+        self._learn(late.room, Counter(message.via for message in claim.messages if message.late))
+
+    def _learn(self, room: Mapping[str, int], given: Mapping[str, int]) -> None:
+        """A lane that was given all that it had room for may have more waiting."""
+        for name, places in room.items():
+            if places and given[name] == places:
+                self._backlogged.add(name)
+            elif places:
+                self._backlogged.discard(name)
+
+    def _late(self, room: Mapping[str, int], now: datetime, *, gently: bool) -> Late:
+        return Late(
+            due_before=now - timedelta(seconds=self._pace.late_after_s),
+            room={name: self._lanes[name].gentle_room(now) for name in room} if gently else room,
+        )
 
     def _choose(self, message: Message) -> str | None:
         """The first gateway that may take it and does not rest; where all rest, the first."""
@@ -135,7 +166,12 @@ class Outbox:
     async def _rest(self) -> None:
         """Until woken, until a gateway has room again, or for as long as a poll takes."""
         now = self._clock.now()
-        opening = [s for lane in self._lanes.values() if (s := lane.opens_in_s(now)) is not None]
+        gently = self._backlogged if self._deciding() else ()
+        opening = [
+            in_s
+            for name, lane in self._lanes.items()
+            if (in_s := lane.opens_in_s(now, gently=name in gently)) is not None
+        ]
         await self._until(min([self._pace.poll_s, *opening]), self._woken, self._freed)
         if self._pace.gather_s and (self._woken.is_set() or self._freed.is_set()):
             busy_s = min(self._took_s * self._pace.yields, self._pace.poll_s)
@@ -238,6 +274,8 @@ class Outbox:
                 for_s=round(rest_s, 1),
                 error=masked(str(error)),
             )
+            if not self._routes.stand_in(lane.name):
+                return
             try:
                 await self._store.reroute(lane.name)
             except PortError as away:

@@ -142,6 +142,17 @@ class Message:
     refused_by: tuple[str, ...] = ()  # gateways that will never take it
     doubtful: bool = False  # an earlier attempt may have sent it
     attempts: int = 0  # this one included
+    late: bool = False  # it has waited: see Late
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Late:
+    """What was due before that instant has waited. Of it a gateway gets what it has room for here, and only
+    in places that nothing newer takes.
+    """
+
+    due_before: datetime
+    room: Mapping[str, int]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

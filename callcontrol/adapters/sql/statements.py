@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-from sqlalchemy import JSON, Table, Text, bindparam, func, select
+from sqlalchemy import JSON, BigInteger, Table, Text, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 
@@ -38,7 +38,15 @@ def given(dialect: str, name: str) -> Any:
     return select(func.unnest(func.array(texts.scalar_subquery())).column_valued("given"))
 
 
-def bound(texts: Iterable[str]) -> str:
+def given_ids(dialect: str, name: str) -> Any:
+    """The numbers bound as `name`, likewise."""
+    if dialect == "sqlite":
+        return given(dialect, name)
+    array = func.json_array_elements_text(bindparam(name, type_=Text).cast(JSON)).column_valued("given")
+    return select(array.cast(BigInteger))
+
+
+def bound(texts: Iterable[str] | Iterable[int]) -> str:
     """What is bound for `given`."""
     return json.dumps(sorted(texts))
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from callcontrol.ports.records import Claim, DeliveryReport, Message, MessageStatus, Setback, Which
+from callcontrol.ports.records import Claim, DeliveryReport, Late, Message, MessageStatus, Setback, Which
 
 
 class MessageStore(Protocol):
@@ -15,10 +15,11 @@ class MessageStore(Protocol):
         now: datetime,
         lease_s: float,
         *,
+        late: Late | None = None,
         resends: Collection[str] = (),
         holding: Collection[int] = (),
     ) -> Claim:
-        """Messages that are due, as many for each gateway as it has room for.
+        """Messages that are due, as many for each gateway as it has room for; see Late for those that waited.
 
         `route` names the gateway of a message, or none, and is called from any thread. A message whose
         lease ran out may have been sent: it is claimed again if its gateway is one of `resends`, parked if

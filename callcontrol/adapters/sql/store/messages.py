@@ -5,7 +5,7 @@ from datetime import datetime
 
 from callcontrol.adapters.sql import mailroom, outbox
 from callcontrol.adapters.sql.store.ground import Ground
-from callcontrol.ports import Claim, DeliveryReport, Message, MessageStatus, Setback, Which
+from callcontrol.ports import Claim, DeliveryReport, Late, Message, MessageStatus, Setback, Which
 
 _PORTION = 500
 
@@ -18,14 +18,16 @@ class SqlMessages(Ground):
         now: datetime,
         lease_s: float,
         *,
+        late: Late | None = None,
         resends: Collection[str] = (),
         holding: Collection[int] = (),
     ) -> Claim:
-        seen = await self._runner.read(outbox.look, room, now, holding)
+        wanted = outbox.Wanted(room=room, late=late, now=now, holding=holding)
+        seen = await self._runner.read(outbox.look, wanted)
         if not seen:
             return Claim()
         return await self._runner.write_together(
-            outbox.claim, seen, route, room, now, lease_s=lease_s, resends=resends, holding=holding
+            outbox.claim, seen, route, wanted, lease_s=lease_s, resends=resends
         )
 
     async def message_sent(self, message: Message, now: datetime, provider_id: str) -> None:
