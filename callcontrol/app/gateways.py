@@ -16,10 +16,10 @@ from callcontrol.adapters.web import Web
 from callcontrol.config import Config
 from callcontrol.config import gateways as given
 from callcontrol.outbox import Lane, Limits, Route, Routes
-from callcontrol.ports import Gateway, Pbx, StaffStore
+from callcontrol.ports import Gateway, Pbx, Store
 
 
-def lanes(config: Config, pbx: Pbx, store: StaffStore) -> tuple[Lane, ...]:
+def lanes(config: Config, pbx: Pbx, store: Store) -> tuple[Lane, ...]:
     return tuple(Lane(one.name, _gateway(one, config, pbx, store), _limits(one)) for one in config.sms.every)
 
 
@@ -50,7 +50,7 @@ def _limits(one: given.AnyGateway) -> Limits:
     )
 
 
-def _gateway(one: given.AnyGateway, config: Config, pbx: Pbx, store: StaffStore) -> Gateway:
+def _gateway(one: given.AnyGateway, config: Config, pbx: Pbx, store: Store) -> Gateway:
     report_url = _report_url(one, config.sms)
     match one:
         case given.FileGateway():
@@ -116,7 +116,7 @@ def _smtp(one: given.SmtpGateway) -> SmtpSettings:
     )
 
 
-def _smpp(one: given.SmppGateway, store: StaffStore) -> Gateway:
+def _smpp(one: given.SmppGateway, store: Store) -> Gateway:
     from callcontrol.adapters.sms.smpp import SmppGateway, SmppSettings  # noqa: PLC0415 - an optional extra
 
     connect_s = min(5.0, one.timeout_s / 3)
