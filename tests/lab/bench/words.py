@@ -18,7 +18,10 @@ MORE = {
     "Answer to joined": (
         "FreeSWITCH looks whether a phone it rings for nobody's channel has answered, and whether a channel is to do"
         " something else, once in 20 ms: the phones answer at any point in between. A lead without a bot's leg is"
-        " brought to the agent by uuid_bridge, as mod_callcenter does it; that alone takes some 40 ms."
+        " brought to the agent by uuid_bridge, as mod_callcenter does it; that alone takes some 40 ms. What the events"
+        " call joined is not yet heard: by ear (2026-11-26, twelve calls each way, from the 200 OK to the first sound of"
+        " the other's tone at each phone, p50) the agent hears the lead after 89 ms, with bridge after 60; the lead hears"
+        " the agent after 110, with bridge after 114."
     ),
 }
 
