@@ -1,6 +1,6 @@
 """Turns of a transfer without I/O: what is to be journalled, and what is then to be done."""
 
-import uuid
+import os
 from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -139,5 +139,8 @@ class FirstTurn:
 
 
 def _new_channel_id() -> ChannelId:
-    """Of one length, so that a switch that matches ids by prefix can't mix two up."""
-    return ChannelId(str(uuid.uuid4()))
+    """Of one length, so that a switch that matches ids by prefix can't mix two up: a UUID of version 4, put
+    together here because the library takes three times as long, for each phone of a group.
+    """
+    drawn = os.urandom(16).hex()
+    return ChannelId(f"{drawn[:8]}-{drawn[8:12]}-4{drawn[13:16]}-a{drawn[17:20]}-{drawn[20:]}")

@@ -25,6 +25,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Dialect
 
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.driven import Driven
@@ -65,20 +66,20 @@ def claim(connection: Connection, claims: Collection[Claim]) -> set[AgentId]:
     """Whom the transfers got, of agents who are each claimed once: none whom somebody else has by now, and
     none for a transfer that has its outcome.
     """
-    wanted = [
-        (
-            one.agent_id,
-            one.by,
-            stored(connection.dialect, one.until),
-            one.pool_id,
-            stored(connection.dialect, one.at),
-        )
+    if not claims:
+        return set()
+    dialect = connection.dialect
+    rows = [
+        {
+            "agent_id": one.agent_id,
+            "claimed_by": one.by,
+            "claimed_until": _written(dialect, one.until),
+            "claimed_pool_id": one.pool_id,
+            "last_rung_at": _written(dialect, one.at),
+        }
         for one in sorted(claims, key=lambda one: one.agent_id)
     ]
-    if not wanted:
-        return set()
-    given = json.dumps([dict(zip(_CLAIMED, one, strict=True)) for one in wanted], default=_written)
-    values = {"claims": given, "transfers": bound({one.by for one in claims})}
+    values = {"claims": json.dumps(rows), "transfers": bound({one.by for one in claims})}
     return {row[0] for row in _CLAIM.rows(connection, values)}
 
 
@@ -124,6 +125,13 @@ def keep_only(connection: Connection, transfer_id: TransferId, winner: AgentId |
         connection.execute(_KEEP, {"transfer": transfer_id, "winner": winner, "until": at + CALL_LASTS})
 
 
+@lru_cache(maxsize=256)
+def _written(dialect: Dialect, at: datetime) -> Any:
+    """An instant in JSON; a transfer's claims have the same."""
+    found = stored(dialect, at)
+    return found if isinstance(found, int) else str(found)
+
+
 # --- statements
 
 FREED: dict[str, Any] = {"claimed_by": None, "claimed_until": None, "claimed_pool_id": None}
@@ -155,7 +163,6 @@ def _give_back(dialect: str) -> Any:
     )
 
 
-_written = lru_cache(maxsize=256)(str)  # an instant: a transfer's claims have the same
 _CLAIMED = ("agent_id", "claimed_by", "claimed_until", "claimed_pool_id", "last_rung_at")
 
 
