@@ -39,9 +39,7 @@ class Pace:
     gather_s: float = 0.02  # for others to be written, or done, too, before the database is asked for more
     yields: float = 4.0  # so many times as long as the database took: live transfers come first
     gather_late_s: float = 1.0  # at most, for the marks of what goes gently
-    late_after_s: float = (
-        2.0  # what is due for longer has waited: it goes gently while a transfer is under way
-    )
+    late_after_s: float = 2.0  # what has been due for longer has waited
     lease_s: float = 120.0  # outlives a send and the marking of it
     first_retry_s: float = 2.0
     longest_retry_s: float = 300.0
