@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from callcontrol.adapters.sql import SqlStore, claims
+from callcontrol.core.followup import word_rest
 from callcontrol.core.model import (
     All,
     Directory,
@@ -212,7 +213,10 @@ async def test_nobody_takes_a_transfers_agents_by_naming_it_as_a_hold(hotel):
 async def strike(store, count, agent=A0, *, what=Became.MISSED, first=0):
     for n in range(first, first + count):
         await opened(store, f"s{n}")
-        await store.record(turn(f"s{n}", p.became(agent, what, OPEN + n * SECOND), closed=True))
+        word = word_rest(TransferId(f"s{n}"), p.LEA, p.SAMI, agent, Wording())
+        await store.record(
+            turn(f"s{n}", p.became(agent, what, OPEN + n * SECOND), word_rest=word, closed=True)
+        )
 
 
 async def test_missed_rings_in_a_row_let_an_agent_rest_with_a_text(house):
