@@ -8,7 +8,7 @@ from datetime import datetime
 from callcontrol.core import events as e
 from callcontrol.core import hooks, routing, standing
 from callcontrol.core.availability import Lines
-from callcontrol.core.followup import Word, follow_up
+from callcontrol.core.followup import Word, follow_up, word_rest
 from callcontrol.core.model import Bot, Call, ChannelId, LegRecord, SoFar
 from callcontrol.core.transfer import Transfer
 from callcontrol.ports import Entry, FactsOf, Observer, TransferRow, Transition
@@ -71,6 +71,7 @@ def transition(
         entries=tuple(entries),
         legs=tuple(record for record in records if known.get(record.leg.id) != record),
         standings=standing.changes(known.values(), records, entries[-1].at),
+        word_rest=word_rest(row.id, row.lead, row.bot, row.assigned, word),
         outcome=finish.outcome if finish else None,
         follow_up=what_follows,
         hooks=hooks.of_turn(

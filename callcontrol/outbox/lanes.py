@@ -13,6 +13,7 @@ from callcontrol.ports import Gateway
 
 LONGEST_ASKED_S = 900.0  # whatever a gateway asks for
 _RESTS_AFTER = 3  # failures without a message taken in between
+_PORTION = 4  # of what has waited, at most, at one go
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +73,7 @@ class Lane:
         self._jitter = jitter
         self._in_hand = 0
         self._tokens = _Tokens(per_s, self.limits.burst) if (per_s := self.limits.per_s) else None
-        self._gentle = _Tokens(self.limits.backlog_per_s, 1)
+        self._gentle_from: datetime | None = None  # when what has waited may go on
         self._failures = 0
         self._rests_until: datetime | None = None
 
@@ -81,6 +82,10 @@ class Lane:
         """Whether a message that may have been sent is sent again, through this same gateway."""
         return self.gateway.keyed or self.limits.resends
 
+    @property
+    def _places(self) -> int:
+        return 1 if self._failures >= _RESTS_AFTER else self.limits.at_once
+
     def resting(self, now: datetime) -> bool:
         return self._rests_until is not None and now < self._rests_until
 
@@ -88,14 +93,17 @@ class Lane:
         """How many messages it may be given now."""
         if self.resting(now):
             return 0
-        places = (1 if self._failures >= _RESTS_AFTER else self.limits.at_once) - self._in_hand
+        places = self._places - self._in_hand
         if self._tokens is not None:
             places = min(places, int(self._tokens.left(now)))
         return max(0, places)
 
     def gentle_room(self, now: datetime) -> int:
-        """The same of what has waited, while a transfer is under way."""
-        return min(self.room(now), int(self._gentle.left(now)))
+        """The same of what has waited, while a transfer is under way: half of the places are for what is new."""
+        if self._gentle_from is not None and now < self._gentle_from:
+            return 0
+        portion = max(1, min(_PORTION, int(self.limits.backlog_per_s), self._places // 2))
+        return max(0, min(portion, self.room(now) - self._places // 2))
 
     def opens_in_s(self, now: datetime, *, gently: bool) -> float | None:
         """When there will be room, or room for what has waited, where time alone makes it."""
@@ -104,15 +112,21 @@ class Lane:
             return (self._rests_until - now).total_seconds()
         if self._tokens is not None and (in_s := self._tokens.next_in_s(now)) is not None:
             return in_s
-        return self._gentle.next_in_s(now) if gently else None
+        if gently and self._gentle_from is not None and now < self._gentle_from:
+            return (self._gentle_from - now).total_seconds()
+        return None
 
-    def took(self, *, gently: bool) -> None:
+    def took(self) -> None:
         """A message is on its way to it."""
         self._in_hand += 1
         if self._tokens is not None:
             self._tokens.take()
-        if gently:
-            self._gentle.take()
+
+    def took_gently(self, count: int, now: datetime) -> float:
+        """Of those on their way so many have waited. How long after one of them the next may go."""
+        gap_s = 1.0 / self.limits.backlog_per_s
+        self._gentle_from = now + timedelta(seconds=count * gap_s)
+        return gap_s
 
     def let_go(self) -> None:
         self._in_hand -= 1

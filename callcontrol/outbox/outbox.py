@@ -7,8 +7,7 @@ knows repeats by their key or the site wishes it; otherwise it is parked, for a 
 
 import asyncio
 import re
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -39,9 +38,8 @@ class Pace:
     poll_s: float = 1.0
     gather_s: float = 0.02  # for others to be written, or done, too, before the database is asked for more
     yields: float = 4.0  # so many times as long as the database took: live transfers come first
-    late_after_s: float = (
-        2.0  # what is due for longer has waited: it goes gently while a transfer is under way
-    )
+    gather_late_s: float = 1.0  # at most, for the marks of what goes gently
+    late_after_s: float = 2.0  # what has been due for longer has waited
     lease_s: float = 120.0  # outlives a send and the marking of it
     first_retry_s: float = 2.0
     longest_retry_s: float = 300.0
@@ -80,6 +78,7 @@ class Outbox:
         self._took_s = 0.0  # the database, last time
         self._backlogged: set[str] = set()  # lanes for which more may have waited than they were given
         self._sending: dict[int, asyncio.Task[None]] = {}  # by message id
+        self._portions: set[_Portion] = set()  # of which some have been sent
 
     def wake(self) -> None:
         self._woken.set()
@@ -129,16 +128,29 @@ class Outbox:
         for message, why in claim.parked:
             log.error("message parked for a person", **_facts(message), why=why)
         for message in claim.messages:
-            lane = self._lanes[message.via]
-            lane.took(gently=gently and message.late)
-            task = asyncio.create_task(self._carry(lane, message), name=f"message {message.id}")
-            self._sending[message.id] = task
-        self._learn(late.room, Counter(message.via for message in claim.messages if message.late))
+            self._lanes[message.via].took()
+            if not (gently and message.late):
+                self._start(message, self._carry(message))
+        waited = {name: [m for m in claim.messages if m.late and m.via == name] for name in late.room}
+        self._learn(late.room, waited)
+        if gently:
+            for name, messages in waited.items():
+                self._start_gently(name, messages, now)
 
-    def _learn(self, room: Mapping[str, int], given: Mapping[str, int]) -> None:
+    def _start(self, message: Message, carrying: Coroutine[None, None, None]) -> None:
+        self._sending[message.id] = asyncio.create_task(carrying, name=f"message {message.id}")
+
+    def _start_gently(self, name: str, messages: Sequence[Message], now: datetime) -> None:
+        """One by one, evenly. What became of them is written together: each commit holds a transfer up."""
+        portion = _Portion(len(messages))
+        gap_s = self._lanes[name].took_gently(len(messages), now) if messages else 0.0
+        for n, message in enumerate(messages):
+            self._start(message, self._carry(message, after_s=n * gap_s, portion=portion))
+
+    def _learn(self, room: Mapping[str, int], given: Mapping[str, Sequence[Message]]) -> None:
         """A lane that was given all that it had room for may have more waiting."""
         for name, places in room.items():
-            if places and given[name] == places:
+            if places and len(given[name]) == places:
                 self._backlogged.add(name)
             elif places:
                 self._backlogged.discard(name)
@@ -187,6 +199,8 @@ class Outbox:
                 wait.cancel()
 
     async def _drain(self) -> None:
+        for portion in tuple(self._portions):
+            portion.sent.set()
         sending = tuple(self._sending.values())
         if sending:
             _, late = await asyncio.wait(sending, timeout=self._pace.drain_s)
@@ -194,33 +208,37 @@ class Outbox:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _carry(self, lane: Lane, message: Message) -> None:
+    async def _carry(
+        self, message: Message, *, after_s: float = 0.0, portion: "_Portion | None" = None
+    ) -> None:
+        lane = self._lanes[message.via]
         try:
-            await self._send(lane, message)
+            if after_s:
+                await self._clock.sleep(after_s)
+            result = await _send(lane, message)
+            if portion is not None:
+                await self._all_sent(portion)
+            await self._settle(lane, message, result)
         finally:
             lane.let_go()
             del self._sending[message.id]
             self._freed.set()
 
-    async def _send(self, lane: Lane, message: Message) -> None:
-        try:
-            async with asyncio.timeout(lane.limits.timeout_s):
-                provider_id = await lane.gateway.send(message)
-        except PortError as error:
-            await self._failed(lane, message, error)
-        except TimeoutError:
-            why = f"the gateway said nothing for {lane.limits.timeout_s:g} s"
-            await self._failed(lane, message, DoubtError(why))
-        except Exception as error:
-            log.exception("the gateway broke", **_facts(message))
-            await self._failed(lane, message, DoubtError(type(error).__name__))
-        else:
-            log.info("message sent", **_facts(message))
-            if lane.succeeded():
-                log.info("the gateway takes messages again", gateway=lane.name)
-            await self._insist(
-                lambda: self._store.message_sent(message, self._clock.now(), provider_id), message
-            )
+    async def _all_sent(self, portion: "_Portion") -> None:
+        """But not for long: what was sent is not to be forgotten."""
+        portion.one_less()
+        self._portions.add(portion)
+        await self._until(self._pace.gather_late_s, portion.sent)
+        self._portions.discard(portion)
+
+    async def _settle(self, lane: Lane, message: Message, result: str | PortError) -> None:
+        if isinstance(result, PortError):
+            await self._failed(lane, message, result)
+            return
+        log.info("message sent", **_facts(message))
+        if lane.succeeded():
+            log.info("the gateway takes messages again", gateway=lane.name)
+        await self._insist(lambda: self._store.message_sent(message, self._clock.now(), result), message)
 
     async def _failed(self, lane: Lane, message: Message, error: PortError) -> None:
         setback = self._setback(lane, message, error)
@@ -291,6 +309,33 @@ class Outbox:
                 if not error.retryable:
                     return None
             await self._clock.sleep(self._pace.poll_s)
+
+
+class _Portion:
+    """Messages of one claim, whose marks wait for each other."""
+
+    def __init__(self, size: int) -> None:
+        self.sent = asyncio.Event()
+        self._left = size
+
+    def one_less(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            self.sent.set()
+
+
+async def _send(lane: Lane, message: Message) -> str | PortError:
+    """The provider's id, or what went wrong."""
+    try:
+        async with asyncio.timeout(lane.limits.timeout_s):
+            return await lane.gateway.send(message)
+    except PortError as error:
+        return error
+    except TimeoutError:
+        return DoubtError(f"the gateway said nothing for {lane.limits.timeout_s:g} s")
+    except Exception as error:
+        log.exception("the gateway broke", **_facts(message))
+        return DoubtError(type(error).__name__)
 
 
 _NUMBER = re.compile(r"(?:[+(][\d ().-]{6,}|\d{5,})(\d\d)")

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from callcontrol.core.callback import Direction, How
 from callcontrol.core.events import AttemptResolved, Event
-from callcontrol.core.followup import FollowUp
+from callcontrol.core.followup import FollowUp, WordRest
 from callcontrol.core.hooks import Hook
 from callcontrol.core.model import (
     Agent,
@@ -85,6 +85,7 @@ class Transition:
     entries: tuple[Entry, ...]
     legs: tuple[LegRecord, ...]  # those that changed
     standings: tuple[StandingChange, ...] = ()  # what that means for their agents
+    word_rest: WordRest | None = None  # for those who are let rest; none: they get no text
     outcome: Outcome | None = None
     follow_up: FollowUp | None = None
     hooks: tuple[Hook, ...] = ()  # what outside systems are told of it

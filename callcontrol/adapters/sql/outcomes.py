@@ -68,15 +68,16 @@ def record(connection: Connection, memory: Memory, transition: Transition, rules
 def _leave_agents(connection: Connection, memory: Memory, transition: Transition) -> None:
     known = memory.current(connection)
     rested = standings.change(connection, known, transition.transfer_id, transition.standings)
+    word = transition.word_rest
     for one in rested:
-        if one.agent.phone is not None:
+        if one.agent.phone is not None and word is not None:
             told = NewMessage(
                 dedupe_key=f"agent-rest:{one.agent.id}:{one.at.astimezone(UTC).isoformat()}",
                 transfer_id=transition.transfer_id,
                 recipient="agent-rest",
                 agent_id=one.agent.id,
                 to=one.agent.phone,
-                body=one.text,
+                body=word(one.agent, one.misses, one.until).body,
             )
             outbox.enqueue(connection, (told,), one.at)
 

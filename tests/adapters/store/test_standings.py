@@ -3,9 +3,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from callcontrol.core.followup import word_rest
 from callcontrol.core.model import Directory, LeadId, PoolOrder, SoFar, Standing, StrikePolicy, TransferId
 from callcontrol.core.standing import Became
 from callcontrol.ports import Transition, UnknownError
+from callcontrol.wording import Wording
 from tests.adapters.store import people as p
 from tests.adapters.store.crowd import A0, A1, A2, OPEN, SECOND, crowd, opened, rings, turn
 
@@ -15,7 +17,10 @@ from tests.adapters.store.crowd import A0, A1, A2, OPEN, SECOND, crowd, opened, 
 async def strike(store, count, agent=A0, *, what=Became.MISSED, first=0):
     for n in range(first, first + count):
         await opened(store, f"s{n}")
-        await store.record(turn(f"s{n}", p.became(agent, what, OPEN + n * SECOND), closed=True))
+        word = word_rest(TransferId(f"s{n}"), p.LEA, p.SAMI, agent, Wording())
+        await store.record(
+            turn(f"s{n}", p.became(agent, what, OPEN + n * SECOND), word_rest=word, closed=True)
+        )
 
 
 async def test_missed_rings_in_a_row_let_an_agent_rest_with_a_text(house):
