@@ -19,6 +19,7 @@ from sqlalchemy import (
     column,
     func,
     literal_column,
+    null,
     or_,
     select,
     true,
@@ -115,14 +116,15 @@ def _holder(hold_id: str) -> str:
 
 
 def release(connection: Connection, transfer_id: TransferId) -> None:
-    connection.execute(_RELEASE, {"transfer": transfer_id, "winner": None})
+    _RELEASE.count(connection, {"transfer": transfer_id, "winner": None})
 
 
 def keep_only(connection: Connection, transfer_id: TransferId, winner: AgentId | None, at: datetime) -> None:
     """The transfer has its outcome: it needs nobody but the winner, and that one while they talk."""
-    connection.execute(_RELEASE, {"transfer": transfer_id, "winner": winner})
+    _RELEASE.count(connection, {"transfer": transfer_id, "winner": winner})
     if winner is not None:
-        connection.execute(_KEEP, {"transfer": transfer_id, "winner": winner, "until": at + CALL_LASTS})
+        until = stored(connection.dialect, at + CALL_LASTS)
+        _KEEP.count(connection, {"transfer": transfer_id, "winner": winner, "until": until})
 
 
 @lru_cache(maxsize=256)
@@ -136,21 +138,25 @@ def _written(dialect: Dialect, at: datetime) -> Any:
 
 FREED: dict[str, Any] = {"claimed_by": None, "claimed_until": None, "claimed_pool_id": None}
 _PASS_ON = update(_T).where(_T.c.claimed_by == bindparam("holder"), _T.c.claimed_until > bindparam("now"))
-_RELEASE = (
-    update(_T)
-    .where(
-        _T.c.claimed_by == bindparam("transfer"),
-        or_(
-            bindparam("winner", type_=Text).is_(None),
-            _T.c.agent_id != bindparam("winner", type_=Text),
-        ),
+_RELEASE = Driven(
+    lambda _: (
+        update(_T)
+        .where(
+            _T.c.claimed_by == bindparam("transfer"),
+            or_(
+                bindparam("winner", type_=Text).is_(None),
+                _T.c.agent_id != bindparam("winner", type_=Text),
+            ),
+        )
+        .values({name: null() for name in FREED})
     )
-    .values(FREED)
 )
-_KEEP = (
-    update(_T)
-    .where(_T.c.claimed_by == bindparam("transfer"), _T.c.agent_id == bindparam("winner"))
-    .values(claimed_until=bindparam("until", type_=Instant))
+_KEEP = Driven(
+    lambda _: (
+        update(_T)
+        .where(_T.c.claimed_by == bindparam("transfer"), _T.c.agent_id == bindparam("winner"))
+        .values(claimed_until=bindparam("until", type_=Instant))
+    )
 )
 
 
