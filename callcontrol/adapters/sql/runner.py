@@ -27,6 +27,7 @@ _REPORTERS = 1  # for questions that take seconds: no short one waits for them, 
 REPORT_LIMIT_S = 120.0
 _POSTGRESQL_WRITERS = 3  # more of them only take turns at the interpreter
 _TOGETHER = 32  # writes in one transaction: with more, the first of them would wait too long
+_ASKED_TOGETHER = 64  # questions in one: what they share costs as much as the deciding for half of them
 _RACES = 3  # times a question is asked after another process wrote the same key
 _CLAIM_RACES = 100  # times it is asked while others are quicker to agents: each time one of them has won
 
@@ -225,7 +226,7 @@ class Batch(Generic[Item, T]):
 
     def _answer_waiting(self, engine: Engine) -> None:
         """In a writer's thread. Nothing may wait any more: an earlier call took it along."""
-        taken = [(job, item) for job, item in _popped(self._waiting) if job.begins()]
+        taken = [(job, item) for job, item in _popped(self._waiting, _ASKED_TOGETHER) if job.begins()]
         if len(taken) == 1:
             taken[0][0].answer_now(engine)
         if len(taken) <= 1:
@@ -245,10 +246,10 @@ class Batch(Generic[Item, T]):
                 job.done.set_result(answer)
 
 
-def _popped(waiting: deque[T]) -> Iterator[T]:
+def _popped(waiting: deque[T], at_most: int = _TOGETHER) -> Iterator[T]:
     """Those who wait, but not too many; other threads take theirs."""
     with suppress(IndexError):
-        for _ in range(_TOGETHER):
+        for _ in range(at_most):
             yield waiting.popleft()
 
 

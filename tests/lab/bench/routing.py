@@ -357,8 +357,7 @@ def verdicts(found: Sequence[Found]) -> list[Verdict]:
     return [
         verdict
         for one in at_target
-        for what, taken in (("whom to ring", one.by_rule), ("of everyone", one.everyone))
-        for verdict in _verdicts(f"{what}, 10,000 agents, {one.database}", taken)
+        for verdict in _verdicts(f"whom to ring, 10,000 agents, {one.database}", one.by_rule)
     ]
 
 
