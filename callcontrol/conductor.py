@@ -68,6 +68,12 @@ def replayed(entries: Sequence[Entry], narration: Narration | None = None) -> Tr
     return machine
 
 
+async def orders_leave() -> None:
+    """Twice round the event loop: in the first round orders are given, and written out at its end."""
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
 class Conductor:
     """One live transfer. `post` it events from the event loop; `run` it as a task."""
 
@@ -183,7 +189,7 @@ class Conductor:
         self._seq = entries[-1].seq
         warnings = await self._record(entries, commands, now)
         self._obey(commands, now)
-        await asyncio.sleep(0)  # the orders leave before anything is said about them
+        await orders_leave()  # before anything is said about them
         over = asyncio.get_running_loop().time()
         for event, reported in events:
             self._ports.observer.decided(type(event).__name__, over - reported)
@@ -366,6 +372,7 @@ class Conductor:
 
     async def _check_lead(self) -> None:
         """The lead may have hung up before anyone watched."""
+        await orders_leave()
         try:
             await self._ports.pbx.locate(self.call.lead)
         except ChannelUnknownError:

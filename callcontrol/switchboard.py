@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from callcontrol.conductor import Conductor, Ports, replayed
+from callcontrol.conductor import Conductor, Ports, orders_leave, replayed
 from callcontrol.console import Console
 from callcontrol.core import events as e
 from callcontrol.core.callback import CallAnswered, CallBegan, CallEnded, CallReport
@@ -205,7 +205,7 @@ class Switchboard:
             return row
         conductor.begin(row, first)
         self._start(conductor)
-        await asyncio.sleep(0)  # the phones' orders leave before the answer is written
+        await orders_leave()
         taken = asyncio.get_running_loop().time() - asked
         self._ports.observer.decided(e.TransferRequested.__name__, taken)
         log.info("transfer started", transfer=transfer_id, bot=row.bot.id, bot_leg=call.bot is not None)
