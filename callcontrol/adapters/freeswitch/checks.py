@@ -162,13 +162,15 @@ async def _endpoints(link: EslLink, settings: FreeswitchSettings, agents: Sequen
     except PortError as error:
         yield Finding(subject="phones' states", ok=False, remedy="see ESL rights", detail=str(error))
         return
+    written = await _ask(link, "xml_locate", "configuration", "configuration", "name", "sofia.conf")
+    gateways = set(re.findall(r'<gateway name="([^"]*)"', written))
     for agent in agents:
         for endpoint in agent.endpoints:
-            yield await _endpoint(link, settings, lines, f"{agent.id} at {endpoint.address}", endpoint)
+            yield _endpoint(settings, lines, gateways, f"{agent.id} at {endpoint.address}", endpoint)
 
 
-async def _endpoint(
-    link: EslLink, settings: FreeswitchSettings, lines: Lines, subject: str, endpoint: Endpoint
+def _endpoint(
+    settings: FreeswitchSettings, lines: Lines, gateways: set[str], subject: str, endpoint: Endpoint
 ) -> Finding:
     try:
         dial = dial_string(endpoint, settings)
@@ -178,8 +180,8 @@ async def _endpoint(
     state = lines.state(endpoint)
     remedy = ""
     if technology == "sofia" and name == "gateway":
-        if not await _ask(link, "sofia_gateway_data", rest[0], "param", "proxy"):
-            remedy = f"FreeSWITCH has no gateway {rest[0]}: compare sip_profiles and the dial templates"
+        if rest[0] not in gateways:
+            remedy = f"FreeSWITCH's profiles have no gateway {rest[0]}: compare sip_profiles and the dial templates"
     elif state is LineState.UNREGISTERED:
         remedy = f"{dial} is not registered"
     elif state is LineState.UNKNOWN and technology == "user":

@@ -15,6 +15,7 @@ from tests.adapters.phones import phone
 
 DIALPLAN = (Path(__file__).parents[3] / "dialplan" / "freeswitch" / "callcontrol.xml").read_text()
 SWITCH = '<configuration name="switch.conf"><param name="api-expansion" value="{}"/></configuration>'
+SOFIA = '<profile name="external"><gateways><gateway name="trunk"/></gateways></profile>'
 DIRECTORY = "<domain name='pbx.example'><user id='alice'/><user id='carol'/></domain>"
 
 
@@ -35,7 +36,7 @@ def as_installed(freeswitch: ScriptedFreeswitch) -> ScriptedFreeswitch:
     def locate(command: Command) -> str:
         section, _, _, name = command.rest.split()
         if section == "configuration":
-            return SWITCH.format("false")
+            return SOFIA if name == "sofia.conf" else SWITCH.format("false")
         if section == "directory":
             return DIRECTORY
         _, found, rest = DIALPLAN.partition(f'<context name="{name}">')
@@ -50,7 +51,6 @@ def as_installed(freeswitch: ScriptedFreeswitch) -> ScriptedFreeswitch:
         "xml_locate": locate,
         "sendevent": send_event,
         "show": lambda _: rows({"reg_user": "alice", "token": "1"}),
-        "sofia_gateway_data": lambda command: "sip:x" if command.rest.startswith("trunk ") else "-ERR no",
         **{name: lambda _: "-ERR permission denied" for name in ("system", "bg_system", "reload", "fsctl")},
     }
     return freeswitch

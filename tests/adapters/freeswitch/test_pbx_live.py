@@ -1,9 +1,12 @@
 """Every verb of the port against a real FreeSWITCH: ringing, accepting, and being sent away."""
 
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from callcontrol.core import events as e
 from callcontrol.core.events import EndedBy
+from callcontrol.core.model import AcceptBy, Agent, AgentId, Endpoint, EndpointKind
 from callcontrol.ports import ChannelUnknownError
 from tests.adapters.asterisk.test_pbx_live import (
     test_a_bot_behind_a_local_channel_is_a_leg_of_its_own,
@@ -102,3 +105,23 @@ async def test_a_call_of_two_is_a_lead_and_its_bot_whoever_called(
     assert await desk.pbx.locate(name) == located
     with pytest.raises(ChannelUnknownError):
         await desk.pbx.locate(name + "x")
+
+
+async def test_the_check_finds_what_there_is_and_misses_what_there_is_not(desk: FreeswitchDesk):
+    kinds = {"alice": "extension", "+491713920001": "number", "sofia/gateway/other/1": "dial"}
+    endpoints = tuple(
+        Endpoint(kind=EndpointKind(kind), address=address, accept_by=AcceptBy.ANSWER)
+        for address, kind in kinds.items()
+    )
+    agent = Agent(
+        id=AgentId("alice"),
+        name="Alice",
+        active=True,
+        available=True,
+        zone=ZoneInfo("UTC"),
+        schedule=(),
+        endpoints=endpoints,
+    )
+    wrong = {found.subject: found.remedy for found in await desk.pbx.check([agent]) if not found.ok}
+    assert list(wrong) == ["alice at sofia/gateway/other/1"]
+    assert "no gateway other" in wrong["alice at sofia/gateway/other/1"]

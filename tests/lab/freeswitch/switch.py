@@ -192,4 +192,7 @@ class FreeSwitch(Switch):
         await self.pbx.esl.api(f"global_setvar {name}={value}")
 
     async def fallbacks(self, bot: str) -> str:
-        return await self.pbx.esl.api(f"global_getvar callcontrol_fallback_{bot}")
+        try:
+            return await self.pbx.esl.api(f"global_getvar callcontrol_fallback_{bot}")
+        except EslError:  # "-ERR no reply": none yet
+            return ""
