@@ -13,7 +13,9 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from callcontrol.api import problems
 from callcontrol.api.answers import TransferAnswer
 from callcontrol.api.bodies import Key, TransferBody
 from callcontrol.api.service import service_of
@@ -26,21 +28,42 @@ class AskingRoute(APIRoute):
     """Of an endpoint that takes a TransferBody, the Service and an idempotency key."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        async def handle(request: Request) -> Response:
-            key = _key(request)
-            try:
-                body = TransferBody.model_validate_json(await request.body())
-            except ValidationError as error:
-                raise _not_understood(error, "body") from None
-            answer: TransferAnswer = await self.endpoint(body, service_of(request), key)
-            return Response(
-                answer.model_dump_json(),
-                HTTPStatus.ACCEPTED,
-                {"Location": answer.links.self},
-                "application/json",
-            )
+        return self.answer
 
-        return handle
+    async def answer(self, request: Request) -> Response:
+        key = _key(request)
+        try:
+            body = TransferBody.model_validate_json(await request.body())
+        except ValidationError as error:
+            raise _not_understood(error, "body") from None
+        answer: TransferAnswer = await self.endpoint(body, service_of(request), key)
+        return Response(
+            answer.model_dump_json(),
+            HTTPStatus.ACCEPTED,
+            {"Location": answer.links.self},
+            "application/json",
+        )
+
+
+class Shortcut:
+    """ASGI middleware: straight to the AskingRoute, past the look through all routes, and what is around them."""
+
+    def __init__(self, app: ASGIApp, route: AskingRoute) -> None:
+        self._app = app
+        self._route = route
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = self._route
+        if scope["type"] != "http" or scope["path"] != route.path or scope["method"] not in route.methods:
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = route
+        request = Request(scope, receive)
+        try:
+            response = await route.answer(request)
+        except problems.ANSWERED as error:
+            response = await problems.answer(request, error)
+        await response(scope, receive, send)
 
 
 def _key(request: Request) -> str | None:

@@ -17,6 +17,7 @@ import callcontrol.api.tasks
 import callcontrol.api.transfers
 from callcontrol.api import problems
 from callcontrol.api.answers import ProblemAnswer
+from callcontrol.api.asking import Shortcut
 from callcontrol.api.gate import Gate, Token
 from callcontrol.api.manual import page
 from callcontrol.api.metrics import Counted
@@ -51,16 +52,17 @@ def create_api(service: Service, tokens: Sequence[Token]) -> FastAPI:
     )
     app.state.service = service
     guarded = [Security(_BEARER)]
-    for module in (
-        callcontrol.api.transfers,
-        callcontrol.api.routing,
-        callcontrol.api.agents,
-        callcontrol.api.analytics,
-        callcontrol.api.tasks,
-        callcontrol.api.cadence,
-        callcontrol.api.outbox,
+    for router in (
+        callcontrol.api.transfers.asking,
+        callcontrol.api.transfers.router,
+        callcontrol.api.routing.router,
+        callcontrol.api.agents.router,
+        callcontrol.api.analytics.router,
+        callcontrol.api.tasks.router,
+        callcontrol.api.cadence.router,
+        callcontrol.api.outbox.router,
     ):
-        app.include_router(module.router, dependencies=guarded, responses=_REFUSALS)
+        app.include_router(router, dependencies=guarded, responses=_REFUSALS)
     app.include_router(callcontrol.api.outbox.reports, responses=_REFUSALS)
     app.include_router(callcontrol.api.health.router)
     app.include_router(callcontrol.api.scrape.router, dependencies=guarded)
@@ -70,6 +72,8 @@ def create_api(service: Service, tokens: Sequence[Token]) -> FastAPI:
         return HTMLResponse(page(app.openapi()))
 
     problems.install(app)
+    for route in callcontrol.api.transfers.asking.routes:
+        app.add_middleware(Shortcut, route=route)
     app.add_middleware(Gate, tokens=tokens)
     app.add_middleware(Counted, metrics=service.metrics)
     return app

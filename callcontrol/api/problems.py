@@ -38,24 +38,27 @@ def problem(
     return JSONResponse(body, status.value, dict(headers or {}), media_type="application/problem+json")
 
 
+ANSWERED = (
+    Refused,
+    UnknownError,
+    ChannelBusyError,
+    ClaimLostError,
+    KeyReusedError,
+    TaskRefusedError,
+    PortError,
+    RequestValidationError,
+    HTTPException,
+)
+
+
 def install(app: FastAPI) -> None:
     """Answer every exception that the routes may raise."""
-    for kind in (
-        Refused,
-        UnknownError,
-        ChannelBusyError,
-        ClaimLostError,
-        KeyReusedError,
-        TaskRefusedError,
-        PortError,
-        RequestValidationError,
-        HTTPException,
-    ):
-        app.add_exception_handler(kind, _answer)
+    for kind in ANSWERED:
+        app.add_exception_handler(kind, answer)
     app.add_exception_handler(Exception, _broken)
 
 
-async def _answer(_: Request, error: Exception) -> JSONResponse:
+async def answer(_: Request, error: Exception) -> JSONResponse:
     match error:
         case Refused(status=status, detail=detail, more=more):
             return problem(status, detail, **more)

@@ -23,12 +23,10 @@ from callcontrol.core.model import TransferId
 from callcontrol.ports import UnknownError
 
 router = APIRouter(prefix="/v1", tags=["transfers"])
+asking = APIRouter(prefix="/v1", tags=["transfers"], route_class=AskingRoute)
 
 Limit = Annotated[int, Query(ge=1, le=500, description="At most this many, the newest first.")]
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}\Z")
-
-
-asking = APIRouter(route_class=AskingRoute)
 
 
 @asking.post("/transfers", status_code=HTTPStatus.ACCEPTED)
@@ -43,9 +41,6 @@ async def request_transfer(
     except ValueError as error:
         raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from None
     return TransferAnswer.of(await service.transfers.request(request))
-
-
-router.include_router(asking)
 
 
 @router.get("/transfers")

@@ -98,6 +98,7 @@ class Store(Protocol):
         first: First,
     ) -> TransferRow:
         """Store a new transfer with what `first` writes of it, or find the one that the key belongs to.
+        As with `record`, it outlives this process from then on.
 
         `first` is called within the transaction, from any thread, and again where that is tried again.
         Raises UnknownError, ChannelBusyError, and KeyReusedError where the key came with another bot,
@@ -150,7 +151,14 @@ class Store(Protocol):
         ...
 
     async def record(self, transition: Transition) -> None:
-        """Append to the journal, with everything that goes with it. Safe to repeat."""
+        """Append to the journal, with everything that goes with it. Safe to repeat.
+
+        From then on it outlives this process; with an outcome, the machine too: see `on_disk`.
+        """
+        ...
+
+    async def on_disk(self) -> None:
+        """Until what was opened and recorded so far outlives the machine, which may be a moment later."""
         ...
 
     async def unclosed(self) -> Sequence[tuple[TransferRow, tuple[Entry, ...]]]: ...

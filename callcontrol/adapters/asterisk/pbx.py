@@ -284,11 +284,11 @@ class AsteriskPbx:
         await _running(leg)
         if await self._channels.is_bridged(lead):
             name = self._channels.address(lead)
-            known = leg is not None and leg.told_lead == name
-            await asyncio.gather(
-                *([] if known else [self._channels.set(channel, "CALLCONTROL_LEAD", name)]),
-                self._channels.redirect(channel, "callcontrol-leg", "join"),
-            )
+            moved = self._channels.redirect(channel, "callcontrol-leg", "join")
+            if leg is not None and leg.told_lead == name:
+                await moved
+            else:
+                await asyncio.gather(self._channels.set(channel, "CALLCONTROL_LEAD", name), moved)
         else:
             await asyncio.gather(
                 self._channels.set(channel, "TIMEOUT(absolute)", "0"),
@@ -411,7 +411,8 @@ async def _running(leg: LegTrack | None) -> None:
     """A leg that has been answered comes to our dialplan a moment later, and can be moved from then on."""
     if leg is not None and not leg.running.is_set():
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(leg.running.wait(), RUNNING_WITHIN_S)
+            async with asyncio.timeout(RUNNING_WITHIN_S):
+                await leg.running.wait()
 
 
 def _by_answering(leg: Leg) -> bool:

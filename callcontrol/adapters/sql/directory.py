@@ -19,6 +19,8 @@ from callcontrol.adapters.sql import conditions, leads
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.crew import Crew, members
 from callcontrol.adapters.sql.driven import Driven
+from callcontrol.adapters.sql.engine import is_here
+from callcontrol.adapters.sql.errors import NotHereError
 from callcontrol.adapters.sql.rulebook import RuleBook
 from callcontrol.core.model import (
     AcceptBy,
@@ -153,6 +155,8 @@ class Memory:
         roster = self._roster
         if state is None:
             state = _state(connection)
+        if roster.known.version != state.version and is_here(connection):
+            raise NotHereError  # it may be thousands of agents
         while roster.known.version != state.version:
             # Where each statement sees its own state (PostgreSQL, writing), another process may
             # write between two of them.

@@ -1,4 +1,4 @@
-"""A SQLAlchemy engine from a URL, set up so that what is committed is on disk and nothing waits for ever."""
+"""SQLAlchemy engines from a URL, set up so that what is committed is on disk and nothing waits for ever."""
 
 import sqlite3
 from time import monotonic, sleep
@@ -22,6 +22,15 @@ _SQLITE_PRAGMAS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
 )
+# Of the connection that is used in the event loop: it waits for no lock and no disk, and leaves the log's
+# tidying to others.
+_HERE_PRAGMAS = (
+    "PRAGMA busy_timeout = 0",
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA wal_autocheckpoint = 0",
+    "PRAGMA foreign_keys = ON",
+)
+_HERE = "here"
 
 
 def parse(url: str) -> URL:
@@ -64,6 +73,30 @@ def make_engine(url: str, connections: int) -> Engine:
     return engine
 
 
+def make_engine_here(url: str) -> Engine:
+    """For SQLite: one connection whose transactions are short enough for the event loop.
+
+    What it commits outlives this process at once, and the machine as soon as the log has been synchronised.
+    """
+    engine = create_engine(
+        parse(url),
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=0,
+        hide_parameters=True,
+        connect_args={"timeout": 0},
+        execution_options={_HERE: True},
+    )
+    event.listen(engine, "connect", _set_up_here)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def is_here(connection: Connection) -> bool:
+    """The event loop waits for this transaction."""
+    return bool(connection.get_execution_options().get(_HERE, False))
+
+
 def reading(engine: Engine) -> Engine:
     """The same engine, for questions which only read: each sees one state of the database."""
     if engine.dialect.name == "sqlite":
@@ -87,6 +120,12 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
     for pragma in _SQLITE_PRAGMAS:
         connection.execute(pragma).close()
     _use_wal(connection)
+
+
+def _set_up_here(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+    for pragma in _HERE_PRAGMAS:
+        connection.execute(pragma).close()
 
 
 def _use_wal(connection: Any) -> None:

@@ -27,6 +27,10 @@ class LostRaceError(Exception):
     """Another transaction was quicker to what this one had seen to be free: to be asked anew."""
 
 
+class NotHereError(Exception):
+    """This transaction would keep the event loop waiting: to be asked in a thread."""
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Any exception of SQLAlchemy or a driver becomes a StoreError.

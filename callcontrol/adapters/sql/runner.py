@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from callcontrol.adapters.sql.engine import allow, by_statement, make_engine, parse, reading
-from callcontrol.adapters.sql.errors import LostRaceError, translated
+from callcontrol.adapters.sql.errors import LostRaceError, NotHereError, translated
+from callcontrol.adapters.sql.here import Here
 from callcontrol.ports import StoreError
 
 P = ParamSpec("P")
@@ -44,7 +45,9 @@ class Runner:
         self._readers = ThreadPoolExecutor(_READERS, "callcontrol-sql-read")
         self._reporters = ThreadPoolExecutor(_REPORTERS, "callcontrol-sql-report")
         self._threads = (self._writers, self._readers, self._reporters)
+        self._here = Here(url) if self._one_writer else None
         self._jobs: set[Future[Any]] = set()
+        self._writing: set[Future[Any]] = set()  # those of them that are with a writer
         self._first: deque[_Job[Any]] = deque()
         self._waiting: deque[_Job[Any]] = deque()
 
@@ -96,12 +99,22 @@ class Runner:
     async def write_first(
         self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """As `write_together`, before all else that waits for the one writer: a phone waits for it."""
-        if not self._one_writer:
+        """As `write_together`, before all else: a phone waits for it. On SQLite it may be on disk only
+        a moment later: see `on_disk`.
+        """
+        if self._here is None:
             return await self.write(question, *args, **kwargs)
         job = _Job(lambda connection: question(connection, *args, **kwargs))
+        if not self._writing:
+            with suppress(NotHereError):
+                return self._here.write(job.ask)
         self._first.append(job)
         return await self._ask(self._writers, job, self._answer_first)
+
+    async def on_disk(self) -> None:
+        """Until what was committed so far outlives the machine. Raises StoreError."""
+        if self._here is not None:
+            await self._here.on_disk()
 
     async def settle(self) -> None:
         """Bring what was committed from SQLite's log into its file, and empty the log, if nobody reads it now."""
@@ -111,6 +124,8 @@ class Runner:
 
     async def close(self) -> None:
         """What has been asked is answered first, if it ends in time."""
+        if self._here is not None:
+            await self._here.close()
         for threads in self._threads:
             threads.shutdown(wait=False)
         jobs = (asyncio.wrap_future(job) for job in tuple(self._jobs))
@@ -139,8 +154,9 @@ class Runner:
             threads.submit(work)
         except RuntimeError as exc:
             raise StoreError("the store is closed", retryable=False) from exc
-        self._jobs.add(job.done)
-        job.done.add_done_callback(self._jobs.discard)
+        for jobs in (self._jobs, self._writing) if threads is self._writers else (self._jobs,):
+            jobs.add(job.done)
+            job.done.add_done_callback(jobs.discard)
         job.done.add_done_callback(partial(_hand_over, loop, answer))
         timer = loop.call_later(limit_s, _give_up, job.done, answer, limit_s)
         try:

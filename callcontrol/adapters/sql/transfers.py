@@ -4,9 +4,9 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, Select, bindparam, func, insert, select
+from sqlalchemy import Connection, Select, Text, bindparam, func, insert, select
 
 from callcontrol.adapters.sql import claims, hooks, journal, leads, outcomes
 from callcontrol.adapters.sql import schema as s
@@ -122,19 +122,36 @@ def _same(found: Any, known: Known, request: Request) -> TransferRow:
     return _row(found, known)
 
 
+class _Seen(NamedTuple):
+    """What opening a transfer must know first, in one look."""
+
+    version: int
+    toggle_seq: int
+    of_key: str | None
+    busy_with: str | None
+    assigned_available: bool | None
+    lead_id: str | None
+    lead_name: str
+    lead_phone: str
+    lead_email: str
+    lead_source: str
+    lead_assigned_agent_id: str | None
+    lead_fields: Any
+
+
 def _opening(lead: Any) -> Select[Any]:
-    """What opening a transfer must know first, in one look; always one row."""
+    """Always one row."""
     of_key = select(s.transfer.c.id).where(s.transfer.c.key == bindparam("key"))
     live = select(s.transfer.c.id).where(
         s.transfer.c.lead_channel == bindparam("channel"), s.transfer.c.closed_at.is_(None)
     )
-    return select(
-        *STATE,
-        of_key.scalar_subquery().label("of_key"),
-        live.scalar_subquery().label("busy_with"),
-        *leads.LEAD_COLUMNS,
-        s.agent.c.available.label("assigned_available"),
-    ).select_from(
+    columns = {
+        **{column.name: column for column in (*STATE, *leads.LEAD_COLUMNS)},
+        "of_key": of_key.scalar_subquery(),
+        "busy_with": live.scalar_subquery(),
+        "assigned_available": s.agent.c.available,
+    }
+    return select(*(columns[name].label(name) for name in _Seen._fields)).select_from(
         s.directory.outerjoin(s.lead, s.lead.c.id == lead).outerjoin(
             s.agent,
             s.agent.c.id == func.coalesce(bindparam("given_agent"), s.lead.c.assigned_agent_id),
@@ -142,9 +159,11 @@ def _opening(lead: Any) -> Select[Any]:
     )
 
 
-_OPENING_BY_ID = _opening(bindparam("lead"))
-_OPENING_BY_PHONE = _opening(
-    select(func.min(s.lead.c.id)).where(s.lead.c.phone == bindparam("lead")).scalar_subquery()
+_OPENING_BY_ID = Driven(lambda _: _opening(bindparam("lead", type_=Text)))
+_OPENING_BY_PHONE = Driven(
+    lambda _: _opening(
+        select(func.min(s.lead.c.id)).where(s.lead.c.phone == bindparam("lead")).scalar_subquery()
+    )
 )
 
 
@@ -232,21 +251,24 @@ def consult(
     return look(bot, found, Facts(connection, site.toggles(roster), bot, found, now, in_full=in_full))
 
 
-def _look(connection: Connection, request: Request, call: Call) -> Any:
+def _look(connection: Connection, request: Request, call: Call) -> _Seen:
     given = request.lead if isinstance(request.lead, NewLead) else None
     by_phone = given is not None and given.phone != ""
     if given is not None and by_phone and connection.dialect.name == "postgresql":
         # Two at once must not both find that the phone is new.
         connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(given.phone))))
-    return connection.execute(
-        _OPENING_BY_PHONE if by_phone else _OPENING_BY_ID,
+    look = _OPENING_BY_PHONE if by_phone else _OPENING_BY_ID
+    (row,) = look.rows(
+        connection,
         {
             "key": request.key,
             "channel": call.lead,
             "lead": request.lead if given is None else given.phone or None,
             "given_agent": None if given is None else given.assigned_agent_id,
         },
-    ).one()
+    )
+    seen = _Seen(*row)
+    return seen._replace(lead_fields=json.loads(seen.lead_fields)) if isinstance(row[-1], str) else seen
 
 
 def _settle(connection: Connection, seen: Any, request: Request) -> Lead:
