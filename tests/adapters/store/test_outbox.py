@@ -2,6 +2,9 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
+from sqlalchemy import create_engine
+
+from callcontrol.adapters.sql import SqlStore, outbox
 from callcontrol.core.followup import FollowUp, TextOut
 from callcontrol.ports import (
     Delivery,
@@ -128,6 +131,31 @@ async def test_a_parked_text_does_not_hold_up_the_next(office):
     (first,) = await p.claim(office, 10, SOON, LEASE_S)
     await office.message_failed(first, SOON, Setback(why="refused", retry_in_s=None))
     assert await claimed(office) == ["t2 0"]
+
+
+async def test_no_look_for_messages_reads_those_that_were_sent(tmp_path):
+    url = f"sqlite:///{tmp_path / 'cc.db'}"
+    store = SqlStore(url)
+    await store.ensure_schema()
+    await store.close()
+    engine = create_engine(url)
+    told: list[str] = []
+    with engine.connect() as connection:
+        connection.connection.driver_connection.set_trace_callback(told.append)
+        wanted = outbox.Wanted(
+            room={"one": 8}, late=Late(due_before=p.LATER, room={"one": 8}), now=SOON, holding=(1,)
+        )
+        outbox.look(connection, wanted)
+        outbox.claim(connection, (1,), by_prefix, wanted, lease_s=1.0, resends=())
+        connection.connection.driver_connection.set_trace_callback(None)
+        plans = [
+            row[3]
+            for said in told
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {said}".replace("%", "%%"))
+        ]
+    engine.dispose()
+    assert len(told) == 8
+    assert [plan for plan in plans if plan.startswith("SCAN outbox")] == []
 
 
 # --- which gateway
