@@ -1,11 +1,13 @@
 import asyncio
+import sqlite3
+from contextlib import closing
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import select, text
+from sqlalchemy import text
 
 from callcontrol.adapters.sql import (
     SchemaState,
@@ -18,9 +20,10 @@ from callcontrol.adapters.sql import (
     status,
     upgrade,
 )
+from callcontrol.adapters.sql.driven import Driven
 from callcontrol.adapters.sql.engine import make_engine
 from callcontrol.adapters.sql.migrate import VERSION_TABLE
-from callcontrol.adapters.sql.schema import agent_standing, metadata
+from callcontrol.adapters.sql.schema import metadata
 from callcontrol.core.model import All, OutcomeActions, Pool, PoolId, Rule, StrikePolicy
 from callcontrol.ports import StoreError
 from tests.adapters.store import people as p
@@ -244,13 +247,13 @@ async def test_sqlite_keeps_what_it_accepted(tmp_path):
 @pytest.mark.parametrize(
     ("statement", "index"),
     [
-        (select(agent_standing).where(claims._RELEASE.whereclause), "ix_agent_standing_claimed"),
-        (outbox._UNROUTED, "ix_outbox_due"),
-        (outbox._FRESH, "ix_outbox_due"),
-        (outbox._LATE, "ix_outbox_due"),
-        (outbox._LATE, "ix_outbox_unsent"),
-        (outbox._left("sqlite"), "ix_outbox_leased"),
-        (cadence._DUE, "ix_cadence_step_due"),
+        (claims._RELEASE, "ix_agent_standing_claimed"),
+        (outbox._SEE_UNROUTED, "ix_outbox_due"),
+        (outbox._SEE_FRESH, "ix_outbox_due"),
+        (outbox._SEE_LATE, "ix_outbox_due"),
+        (outbox._SEE_LATE, "ix_outbox_unsent"),
+        (outbox._SEE_LEFT, "ix_outbox_leased"),
+        (Driven(lambda _: cadence._DUE), "ix_cadence_step_due"),
         (cadence._LOCK_STEPS, "ix_cadence_step_open"),
     ],
     ids=[
@@ -265,16 +268,10 @@ async def test_sqlite_keeps_what_it_accepted(tmp_path):
     ],
 )
 def test_the_partial_indexes_are_used(migrated_file, statement, index):
-    engine = make_engine(f"sqlite:///{migrated_file}", 1)
-    values = {"now": p.NOW, "at_most": 1, "transfer": "t1", "winner": "ann", "lane": "one", "holding": "[1]"}
-    values |= {"lead": "lea", "late": p.NOW}
-    with engine.connect() as connection:
-        with_values = statement.params(
-            **{name: values[name] for name in statement.compile().params if name in values}
-        )
-        written = with_values.compile(engine, compile_kwargs={"literal_binds": True})
-        plan = connection.execute(text(f"EXPLAIN QUERY PLAN {written}")).all()
-    engine.dispose()
+    """By the statement as the driver is given it."""
+    written, order = statement._compiled("sqlite")
+    with closing(sqlite3.connect(migrated_file)) as connection:
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {written}", [None for _ in order]).fetchall()
     assert any(index in row[-1] for row in plan), plan
 
 
