@@ -207,7 +207,7 @@ class Conductor:
     async def _record(
         self, entries: Sequence[Entry], commands: Sequence[e.Command], now: datetime
     ) -> tuple[str, ...]:
-        """Journal the turn. The commands wait until it is on disk, however long that takes."""
+        """Journal the turn. The commands wait until it is written, however long that takes."""
         self._last_at = now
         legs = {leg.id: leg.record for leg in self._machine.legs.values()}
         written, warnings = transition(

@@ -89,7 +89,7 @@ def transition(
 
 
 def observe(observer: Observer, written: Transition, known: Mapping[ChannelId, LegRecord]) -> None:
-    """Tell what a turn that is on disk has changed, `known` being the legs before it."""
+    """Tell what a turn that is journalled has changed, `known` being the legs before it."""
     begun = {record.attempt: record.step for record in written.legs}
     for attempt in begun.keys() - {record.attempt for record in known.values()}:
         observer.attempted(begun[attempt])

@@ -20,7 +20,7 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self._decision = Histogram(
             "callcontrol_decision_seconds",
-            "From an event's report until its turn was on disk and its orders had left.",
+            "From an event's report until its turn was in the journal and its orders had left.",
             ["event"],
             buckets=_BUCKETS_S,
             registry=self.registry,

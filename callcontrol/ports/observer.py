@@ -9,7 +9,7 @@ class Observer(Protocol):
     """Told in passing, from the event loop: each must return at once, and raise nothing."""
 
     def decided(self, event: str, seconds: float) -> None:
-        """From an event's report until its turn was on disk and its orders had left."""
+        """From an event's report until its turn was in the journal and its orders had left."""
         ...
 
     def attempted(self, step: StepKind) -> None: ...

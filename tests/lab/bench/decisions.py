@@ -1,7 +1,7 @@
 """The decision part alone: the real switchboard, SQLite and clock on the simulated switch.
 
-A decision is from the event's report to the order that follows it: journalled in between, with the
-database's fsync, and for a new attempt with its look at the database.
+A decision is from the event's report to the order that follows it: journalled in between, and for a new
+attempt with its look at the database.
 """
 
 import asyncio
@@ -242,7 +242,7 @@ async def _bot(board: Switchboard, pbx: ObservedPbx, n: int) -> TransferId:
             key=str(uuid.uuid4()),
         )
     )
-    pbx.taken["asked: accepted on disk"].append(time.perf_counter() - asked)
+    pbx.taken["asked: accepted"].append(time.perf_counter() - asked)
     async for told in board.phases(row.id):
         if told.phase is e.Phase.JOINED:
             await asyncio.sleep(0.5)

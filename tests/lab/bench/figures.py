@@ -16,17 +16,17 @@ column). "Asked": the bot's POST is handed to the kernel, or an AMI Redirect of 
 how a program outside the PBX asks for Dial() or Queue(). "At the application": the lead's channel has come to Dial(),
 Queue() or the subroutine callcontrol-transfer, by the time stamp of an event right before it; that is the strictest
 reading, with none of the Redirect in it. Every trial has a lead who is talking with a bot's leg, a phone of its own,
-and a PBX without other calls. callcontrol has the transfer on disk before a phone rings; Dial() and Queue() have nothing to
-keep."""
+and a PBX without other calls. callcontrol has written the transfer into its journal before a phone rings, safe from
+kill -9, and the log is synchronised to disk right after; Dial() and Queue() have nothing to keep."""
 TRIO_ABOUT = """\
 The same for a group: three phones ring at once, and the first 180 counts."""
 JOINING_ABOUT = f"""\
 From the phone's 200 OK on the wire until lead and agent are in one bridge, by the PBX's BridgeEnter. The phone answers
 {ANSWER_AFTER_S:g} s and up to 20 ms after it was rung. "HTTP" is a lead with a bot's leg, joined by BridgeAdd into their bridge;
-"dialplan" is a lead without one, moved to the agent. In between callcontrol journals the answer to disk."""
+"dialplan" is a lead without one, moved to the agent. In between callcontrol journals the answer."""
 DECISIONS_ABOUT = """\
 The switchboard, the state machine, SQLite on disk and the system's clock on the simulated switch, in one process, from
-an event's report to the order that follows from it. Every order waits for its journal entry's fsync; "the group rings"
+an event's report to the order that follows from it. Every order waits for its journal entry; "the group rings"
 also asks the database whom. Half of the transfers are answered by the assigned agent, in the others that one refuses
 and a group of three, found by a rule of the lead's own, rings, of whom one answers; the bot then hands off. Connected
 transfers of all are in the heading: one that was not would show here."""

@@ -109,7 +109,7 @@ Written by `{COMMANDS[kind]}` on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; run it 
   with its phones, the daemon, the bot and the measuring all share it. Its load average before the bench: {load:.2f}; with
   more than a few tenths, other work was measured too.
 - Versions: callcontrol {_callcontrol()} ({_commit()}), {pbx}, Python {platform.python_version()},
-  SQLite {sqlite3.sqlite_version} (WAL, synchronous=FULL), SQLAlchemy {version("SQLAlchemy")}, uvicorn
+  SQLite {sqlite3.sqlite_version} (WAL), SQLAlchemy {version("SQLAlchemy")}, uvicorn
   {version("uvicorn")}.
 - The daemon runs as it does in production: its own process, a real link to the PBX, journalling on, logs at INFO, texts sent by the
   `file` gateway.
