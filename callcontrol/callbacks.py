@@ -30,7 +30,7 @@ from callcontrol.core.escalation import TaskRules
 from callcontrol.core.followup import Word
 from callcontrol.core.model import ChannelId, Lead
 from callcontrol.numbers import NumberPlan
-from callcontrol.ports import Clock, LinkUp, Overdue, Pbx, PortError, Store, WaitingLead
+from callcontrol.ports import Clock, LinkUp, Overdue, Pbx, PortError, TaskStore, WaitingLead
 from callcontrol.wording import Wording
 
 log = structlog.get_logger(__name__)
@@ -73,7 +73,7 @@ class CallBacks:
         self,
         *,
         pbx: Pbx,
-        store: Store,
+        store: TaskStore,
         clock: Clock,
         rules: TaskRules,
         plan: NumberPlan | None = None,
@@ -83,7 +83,7 @@ class CallBacks:
         poll_s: float = POLL_S,
     ) -> None:
         """`zone`: for leads whose number tells none. `word` gives texts their words; the usual ones where
-        there is none. `on_text` is called when a text has been queued.
+        there is none. `on_text` is called when a text or a webhook has been queued.
         """
         self._pbx = pbx
         self._store = store
@@ -271,3 +271,4 @@ class CallBacks:
         log.info("a call with a waiting lead has ended", tasks=call.task_ids, result=verdict.result.value)
         if closed:
             self.wake()
+            self._on_text()

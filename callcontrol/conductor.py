@@ -41,6 +41,7 @@ log = structlog.get_logger(__name__)
 
 STORE_RETRY_S = (0.05, 0.2, 0.5, 1.0)  # then the last one again and again
 RESOLVE_TRIES = 4
+TOLD_OUTSIDE = (e.Phase.LOOKING, e.Phase.RINGING)  # besides the outcome: see core.hooks
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +54,7 @@ class Ports:
     clock: Clock
     word: Word
     on_outcome: Callable[[], None]
+    on_phase: Callable[[], None]
     observer: Observer
 
 
@@ -64,6 +66,12 @@ def replayed(entries: Sequence[Entry], narration: Narration | None = None) -> Tr
             if narration is not None and isinstance(command, e.TellBot):
                 narration.tell(command, entry.at)
     return machine
+
+
+async def orders_leave() -> None:
+    """Twice round the event loop: in the first round orders are given, and written out at its end."""
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
 
 
 class Conductor:
@@ -181,7 +189,7 @@ class Conductor:
         self._seq = entries[-1].seq
         warnings = await self._record(entries, commands, now)
         self._obey(commands, now)
-        await asyncio.sleep(0)  # the orders leave before anything is said about them
+        await orders_leave()  # before anything is said about them
         over = asyncio.get_running_loop().time()
         for event, reported in events:
             self._ports.observer.decided(type(event).__name__, over - reported)
@@ -221,8 +229,14 @@ class Conductor:
                 return warnings
 
     def _tell_others(self, commands: Sequence[e.Command], warnings: Sequence[str]) -> None:
-        if any(isinstance(command, e.Finish) for command in commands):
-            self._ports.on_outcome()
+        for command in commands:
+            match command:
+                case e.Finish():
+                    self._ports.on_outcome()
+                case e.TellBot(phase=phase) if phase in TOLD_OUTSIDE:
+                    self._ports.on_phase()
+                case _:
+                    pass
         for warning in warnings:
             self._log.warning("a text could not be written as wished", why=warning)
 
@@ -358,6 +372,7 @@ class Conductor:
 
     async def _check_lead(self) -> None:
         """The lead may have hung up before anyone watched."""
+        await orders_leave()
         try:
             await self._ports.pbx.locate(self.call.lead)
         except ChannelUnknownError:

@@ -52,7 +52,7 @@ async def reachable(
     likelihood, within_s = _from(past)
     hold_id, until, held = await _hold(store, agents, now, hold_s)
     return Reachable(
-        agents=agents,
+        agents=held if hold_s > 0 else agents,  # whom somebody else took meanwhile is not promised
         fallbacks=sum(leg.agent_id is None for leg in legs),
         likelihood=likelihood,
         likely_within_s=within_s,
@@ -76,5 +76,5 @@ async def _hold(
     if hold_s <= 0 or not agents:
         return None, None, ()
     hold_id, until = f"hold-{uuid.uuid4()}", now + timedelta(seconds=min(hold_s, LONGEST_HOLD_S))
-    held = tuple(await store.hold(hold_id, agents, until))
+    held = tuple(await store.hold(hold_id, agents, now=now, until=until))
     return (hold_id, until, held) if held else (None, None, ())

@@ -5,19 +5,19 @@ after a restart of this process or a lost link to the switch.
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import structlog
 
-from callcontrol.conductor import Conductor, Ports, replayed
+from callcontrol.conductor import Conductor, Ports, orders_leave, replayed
 from callcontrol.console import Console
-from callcontrol.core import cleaning
 from callcontrol.core import events as e
 from callcontrol.core.callback import CallAnswered, CallBegan, CallEnded, CallReport
 from callcontrol.core.followup import Word
-from callcontrol.core.model import AgentId, BotId, Call, ChannelId, LeadId, TransferId
+from callcontrol.core.model import Call, ChannelId, TransferId
 from callcontrol.core.transfer import UNDECIDED, State
+from callcontrol.dialplan import Dialplan
 from callcontrol.narration import Narration, Told
 from callcontrol.ports import (
     AgentAsked,
@@ -25,10 +25,8 @@ from callcontrol.ports import (
     ChannelUnknownError,
     Clock,
     HandoffDone,
-    KeyReusedError,
     LinkDown,
     LinkUp,
-    NewLead,
     Observer,
     Pbx,
     PortError,
@@ -46,11 +44,9 @@ from callcontrol.wording import Wording
 
 log = structlog.get_logger(__name__)
 
-PUBLISH_EVERY_S = 60.0
 STORE_RETRY_S = 2.0
 LOOK_AGAIN_AFTER_S = 2.0
 LOOKS_AGAIN = 10
-SUMMARY_LIMIT = 2000  # characters
 
 
 class Switchboard:
@@ -65,13 +61,15 @@ class Switchboard:
         clock: Clock,
         word: Word | None = None,
         on_outcome: Callable[[], None] = lambda: None,
+        on_phase: Callable[[], None] = lambda: None,
         on_call: Callable[[CallReport | LinkUp], None] = lambda _: None,
         observer: Observer | None = None,
     ) -> None:
         """`word` gives texts their words; the usual ones where there is none.
 
-        `on_outcome` is called when an outcome, and so perhaps a text, has been stored; `on_call` with
-        what the switch reports of others' calls, and when it can be asked again.
+        `on_outcome` is called when an outcome, and so perhaps a text, has been stored, `on_phase` when a phase
+        that outside systems are told has, and its orders are out; `on_call` with what the switch reports of
+        others' calls, and when it can be asked again.
         """
         self._ports = Ports(
             pbx=pbx,
@@ -80,10 +78,12 @@ class Switchboard:
             clock=clock,
             word=word or Wording(),
             on_outcome=on_outcome,
+            on_phase=on_phase,
             observer=observer or Unobserved(),
         )
         self._on_call = on_call
         self._console = Console(self._ports)
+        self._dialplan = Dialplan(self._ports, request=self.request, linked=lambda: self._linked)
         self._conductors: dict[TransferId, Conductor] = {}
         self._by_channel: dict[ChannelId, Conductor] = {}
         self._opening: dict[str, asyncio.Future[TransferRow]] = {}
@@ -103,13 +103,18 @@ class Switchboard:
         """Transfers in flight: all that are not closed."""
         return len(self._conductors)
 
+    @property
+    def deciding(self) -> bool:
+        """A transfer is neither connected nor missed: somebody may be waiting for what is decided next."""
+        return any(conductor.state in (State.NEW, *UNDECIDED) for conductor in self._conductors.values())
+
     async def run(self) -> None:
         """Until cancelled. No call is dropped then: the next process picks the transfers up."""
         try:
             await self._recover()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._ports.pbx.run(self._report))
-                group.create_task(self._publish_fallbacks())
+                group.create_task(self._dialplan.publish())
                 group.create_task(self._console.run())
         finally:
             for task in self._tasks:
@@ -200,7 +205,7 @@ class Switchboard:
             return row
         conductor.begin(row, first)
         self._start(conductor)
-        await asyncio.sleep(0)  # the phones' orders leave before the answer is written
+        await orders_leave()
         taken = asyncio.get_running_loop().time() - asked
         self._ports.observer.decided(e.TransferRequested.__name__, taken)
         log.info("transfer started", transfer=transfer_id, bot=row.bot.id, bot_leg=call.bot is not None)
@@ -285,7 +290,7 @@ class Switchboard:
                 for conductor in self._conductors.values():
                     conductor.post(e.LinkLost())
             case TransferAsked():
-                self._spawn(self._asked(report))
+                self._spawn(self._dialplan.asked(report))
             case HandoffDone(channel=channel):
                 self._post(channel, e.HandoffFinished())
             case AgentAsked():
@@ -315,34 +320,6 @@ class Switchboard:
             or self._console.busy
             or any(conductor.busy for conductor in self._conductors.values())
         )
-
-    async def _asked(self, asked: TransferAsked) -> None:
-        """A request from the dialplan; its channel waits for the answer."""
-        try:
-            row = await self.request(_request(asked))
-        except (UnknownError, ChannelBusyError, KeyReusedError, PortError) as error:
-            log.warning("a request from the dialplan was refused", error=str(error))
-            await self._acknowledge(asked.channel, None, str(error))
-        else:
-            await self._acknowledge(asked.channel, row.id, "")
-
-    async def _acknowledge(self, channel: ChannelId, transfer_id: TransferId | None, why: str) -> None:
-        try:
-            await self._ports.pbx.acknowledge(channel, transfer_id, why)
-        except PortError as error:
-            log.warning("the dialplan could not be answered", error=str(error))
-
-    async def _publish_fallbacks(self) -> None:
-        """Keep the switch knowing whom to ring without us."""
-        while True:
-            if self._linked:
-                try:
-                    for bot in await self._ports.store.bots():
-                        endpoints = [fallback.endpoint for fallback in bot.fallbacks]
-                        await self._ports.pbx.publish_fallbacks(bot.id, endpoints)
-                except PortError as error:
-                    log.warning("fallback numbers not published", error=str(error))
-            await self._ports.clock.sleep(PUBLISH_EVERY_S if self._linked else 1.0)
 
     # --- conductors
 
@@ -390,24 +367,3 @@ def _only(survey: e.Survey, channels: set[ChannelId]) -> e.Survey:
         if key in channels
     }
     return e.Survey(pbx_started=survey.pbx_started, alive=alive)
-
-
-def _request(asked: TransferAsked) -> Request:
-    lead = LeadId(asked.lead_id) if asked.lead_id else _new_lead(asked.lead)
-    return Request(
-        bot_id=BotId(asked.bot_id),
-        lead=lead,
-        channel=asked.channel,
-        summary=cleaning.line(asked.summary, SUMMARY_LIMIT),
-        key=asked.key or str(uuid.uuid4()),
-    )
-
-
-def _new_lead(fields: Mapping[str, str]) -> NewLead:
-    return NewLead(
-        name=cleaning.line(fields.get("name", "")),
-        phone=cleaning.number(fields.get("phone", "")),
-        email=cleaning.line(fields.get("email", "")),
-        source=cleaning.line(fields.get("source", "")),
-        assigned_agent_id=AgentId(fields["assigned_agent_id"]) if fields.get("assigned_agent_id") else None,
-    )

@@ -1,7 +1,7 @@
 """A daemon that does nothing but send what is in the outbox; the test kills it at the step it names.
 
-`python -m tests.courier DATABASE_URL PROVIDER_URL keyed|unkeyed|resends STEP`. At its step it says so, and stands
-still. Steps: claimed, sending (the request is out, no answer yet), sent (taken, not yet marked), none.
+`python -m tests.courier DATABASE_URL PROVIDER_URL keyed|unkeyed|resends|gently STEP`. At its step it says so, and
+stands still; gently: as a backlog goes while a transfer is under way. Steps: claimed, sending (the request is out, no answer yet), sent (taken, not yet marked), none.
 """
 
 import asyncio
@@ -50,13 +50,16 @@ async def main(database: str, provider: str, kind: str, step: str) -> None:
         url=provider, headers={"Idempotency-Key": "{key}"}, json={"text": "{body}"}, keyed=kind == "keyed"
     )
     gateway = HttpGateway("web", template, Web())
-    lane = Lane("web", gateway, Limits(resends=kind == "resends", at_once=1))
+    gently = kind == "gently"
+    limits = Limits(resends=kind == "resends", at_once=8 if gently else 1, backlog_per_s=100.0)
+    lane = Lane("web", gateway, limits)
     outbox = Outbox(
         store=store,
         lanes=[lane],
         routes=Routes(routes=[Route(gateways=("web",))]),
         clock=SystemClock(),
-        pace=Pace(lease_s=LEASE_S, poll_s=0.1),
+        deciding=lambda: gently,
+        pace=Pace(lease_s=LEASE_S, poll_s=0.1, late_after_s=0.0),
     )
     sys.stdout.write("runs\n")
     sys.stdout.flush()

@@ -51,10 +51,11 @@ class Shortcut:
     def __init__(self, app: ASGIApp, route: AskingRoute) -> None:
         self._app = app
         self._route = route
+        self._methods = route.methods or ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         route = self._route
-        if scope["type"] != "http" or scope["path"] != route.path or scope["method"] not in route.methods:
+        if scope["type"] != "http" or scope["path"] != route.path or scope["method"] not in self._methods:
             await self._app(scope, receive, send)
             return
         scope["route"] = route

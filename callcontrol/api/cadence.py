@@ -199,6 +199,7 @@ async def cancel_cadence(
     found = await service.store.cancel_cadence(
         LeadId(lead_id), by=cleaning.line(wish.by), why=cleaning.line(wish.why)
     )
+    service.wake_outbox()
     return CancelledAnswer.of(found)
 
 

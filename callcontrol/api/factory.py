@@ -17,7 +17,7 @@ import callcontrol.api.tasks
 import callcontrol.api.transfers
 from callcontrol.api import problems
 from callcontrol.api.answers import ProblemAnswer
-from callcontrol.api.asking import Shortcut
+from callcontrol.api.asking import AskingRoute, Shortcut
 from callcontrol.api.gate import Gate, Token
 from callcontrol.api.manual import page
 from callcontrol.api.metrics import Counted
@@ -73,7 +73,8 @@ def create_api(service: Service, tokens: Sequence[Token]) -> FastAPI:
 
     problems.install(app)
     for route in callcontrol.api.transfers.asking.routes:
-        app.add_middleware(Shortcut, route=route)
+        if isinstance(route, AskingRoute):
+            app.add_middleware(Shortcut, route=route)
     app.add_middleware(Gate, tokens=tokens)
     app.add_middleware(Counted, metrics=service.metrics)
     return app

@@ -82,7 +82,9 @@ async def show_task(task_id: str, service: Served) -> TaskAnswer:
 @router.post("/{task_id}/claim")
 async def claim_task(task_id: str, body: ClaimBody, service: Served) -> TaskAnswer:
     """Take a task on: it escalates no more. The same again changes nothing; another's is a 409."""
-    return TaskAnswer.of(await service.store.claim_task(_known_shape(task_id), body.by, service.now()))
+    claimed = await service.store.claim_task(_known_shape(task_id), body.by, service.now())
+    service.wake_outbox()
+    return TaskAnswer.of(claimed)
 
 
 @router.post("/{task_id}/note")
@@ -96,7 +98,9 @@ async def note_task(task_id: str, body: NoteBody, service: Served) -> TaskAnswer
 async def finish_task(task_id: str, body: DoneBody, service: Served) -> TaskAnswer:
     """Say that it is done. The same again changes nothing; where it was done otherwise, a 409."""
     known, words = _known_shape(task_id), cleaning.line(body.how, MOST_WORDS)
-    return TaskAnswer.of(await service.store.finish_task(known, body.by, words, service.now()))
+    done = await service.store.finish_task(known, body.by, words, service.now())
+    service.wake_outbox()
+    return TaskAnswer.of(done)
 
 
 def _known_shape(task_id: str) -> int:

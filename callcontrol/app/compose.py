@@ -10,7 +10,7 @@ from callcontrol.adapters.simulated import SimulatedPbx
 from callcontrol.adapters.sql import SqlStore
 from callcontrol.adapters.web import Web
 from callcontrol.adapters.webhook import WebhookGateway
-from callcontrol.app import gateways, storage
+from callcontrol.app import gateways, heap, storage
 from callcontrol.app.clock import SystemClock
 from callcontrol.config import Asterisk, Config, Freeswitch, PbxKind
 from callcontrol.outbox import Lane, Limits, Routes
@@ -89,7 +89,7 @@ class Adapters(NamedTuple):
 
 def adapters(config: Config) -> Adapters:
     clock = SystemClock()
-    database, switch = storage.store(config), pbx(config, clock)
+    database, switch = storage.store(config, heap.settle), pbx(config, clock)
     return Adapters(
         clock=clock,
         store=database,

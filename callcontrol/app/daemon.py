@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from callcontrol.api.factory import create_api
 from callcontrol.api.gate import Token
 from callcontrol.api.metrics import Metrics
 from callcontrol.api.service import Service
-from callcontrol.app import storage
+from callcontrol.app import heap, storage
 from callcontrol.app.clock import SystemClock
 from callcontrol.app.compose import Adapters, adapters
 from callcontrol.app.errors import StartError
@@ -71,7 +70,13 @@ async def _ensure_schema(parts: Adapters) -> None:
 
 
 async def _run(config: Config, parts: Adapters, listening: socket.socket) -> None:
-    outbox = Outbox(store=parts.store, lanes=parts.lanes, routes=parts.routes, clock=parts.clock)
+    outbox = Outbox(
+        store=parts.store,
+        lanes=parts.lanes,
+        routes=parts.routes,
+        clock=parts.clock,
+        deciding=lambda: switchboard.deciding,
+    )
     call_backs = CallBacks(
         pbx=parts.pbx,
         store=parts.store,
@@ -95,6 +100,7 @@ async def _run(config: Config, parts: Adapters, listening: socket.socket) -> Non
         clock=parts.clock,
         word=config.texts.wording(),
         on_outcome=wake,
+        on_phase=outbox.wake if config.webhooks else lambda: None,
         on_call=call_backs.report,
         observer=metrics,
     )
@@ -115,8 +121,7 @@ async def _run(config: Config, parts: Adapters, listening: socket.socket) -> Non
     pulse = Pulse(parts.store, lambda: parts.pbx.linked)
     notifier = Notifier()
     _offer_simulated_call(parts)
-    gc.collect()
-    gc.freeze()  # what was made so far stays: looking through it again would hold every call up for 60 ms
+    heap.settle()
     with _stop_signals() as stop:
         async with asyncio.TaskGroup() as group:
             for_life = [

@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import assert_never
 from urllib.parse import quote
@@ -43,6 +44,7 @@ def _limits(one: given.AnyGateway) -> Limits:
         per_s=one.per_s,
         burst=one.burst,
         at_once=one.at_once,
+        backlog_per_s=one.backlog_per_s,
         timeout_s=one.timeout_s,
         resends=one.on_doubt is given.OnDoubt.RESEND,
     )
@@ -68,6 +70,8 @@ def _gateway(one: given.AnyGateway, config: Config, pbx: Pbx, store: Store) -> G
             return HttpGateway(one.name, _template(one), _web(one), report_url=report_url)
         case given.SipMessageGateway():
             return SipMessageGateway(pbx, store.agents)
+        case given.SmppGateway():
+            return _smpp(one, store)
         case given.OwnGateway():
             made: Gateway = one.make(report_url=report_url)
             return made
@@ -110,6 +114,26 @@ def _smtp(one: given.SmtpGateway) -> SmtpSettings:
         password=one.password.get_secret_value() if one.password else "",
         timeout_s=one.timeout_s / 2.5,
     )
+
+
+def _smpp(one: given.SmppGateway, store: Store) -> Gateway:
+    from callcontrol.adapters.sms.smpp import SmppGateway, SmppSettings  # noqa: PLC0415 - an optional extra
+
+    connect_s = min(5.0, one.timeout_s / 3)
+    settings = SmppSettings(
+        host=one.host,
+        port=one.port_used,
+        system_id=one.username,
+        password=one.password.get_secret_value(),
+        sender=one.sender,
+        system_type=one.system_type,
+        tls=ssl.create_default_context(cafile=one.ca_file) if one.tls else None,
+        in_parts=one.long is given.LongTexts.PARTS,
+        receipts=one.receipts,
+        connect_s=connect_s,
+        answer_s=(one.timeout_s - connect_s) * 0.9,
+    )
+    return SmppGateway(one.name, settings, lambda report: store.report_delivery(report, datetime.now(UTC)))
 
 
 def _template(one: given.HttpGateway) -> Template:

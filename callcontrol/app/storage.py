@@ -1,5 +1,8 @@
 """The database from the configuration, and what goes with it: all that most commands need."""
 
+from collections.abc import Callable
+from functools import partial
+
 from callcontrol.adapters.speech.command import CommandSpeech, SpeechSettings
 from callcontrol.adapters.sql import SqlStore
 from callcontrol.adapters.sql.own_tables import OwnTables
@@ -20,14 +23,19 @@ def make_folders(config: Config) -> None:
         config.database_file.parent.mkdir(parents=True, exist_ok=True)
 
 
-def store(config: Config) -> SqlStore:
+def store(config: Config, on_read: Callable[[], None] = lambda: None) -> SqlStore:
     """Nothing is opened yet. Raises ConfigError for queries of the site's own that can't be asked."""
     make_folders(config)
+    made = partial(
+        SqlStore,
+        config.database_url,
+        subscriptions=subscriptions(config),
+        task_rules=task_rules(config),
+        on_read=on_read,
+    )
     given = config.own_tables
     if given is None:
-        return SqlStore(
-            config.database_url, subscriptions=subscriptions(config), task_rules=task_rules(config)
-        )
+        return made()
     own = OwnTables(
         url=given.url.get_secret_value(),
         lead=given.lead or "",
@@ -35,12 +43,7 @@ def store(config: Config) -> SqlStore:
         agents=given.agents or "",
     )
     try:
-        return SqlStore(
-            config.database_url,
-            own=own,
-            subscriptions=subscriptions(config),
-            task_rules=task_rules(config),
-        )
+        return made(own=own)
     except ValueError as error:
         problem = Problem(file="the configuration", line=None, key="own_tables", what=str(error))
         raise ConfigError([problem]) from None

@@ -1,5 +1,6 @@
 """The commands. Each is thin: it reads the configuration, asks one thing, and prints the answer."""
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -82,4 +83,6 @@ def named(arguments: Sequence[str]) -> str | None:
 
 def main() -> None:
     os.umask(0o077)  # the database and the texts are nobody else's; sounds are opened up by themselves
-    build(named(sys.argv[1:]))()
+    commands = build(named(sys.argv[1:]))
+    gc.freeze()  # what is loaded stays: to look through it at the exit takes longer than most commands
+    commands()

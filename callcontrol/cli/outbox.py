@@ -57,44 +57,31 @@ def list_(  # noqa: PLR0917 - typer passes every option by its name
         output.out.print(output.message_table(found))
 
 
-@app.command()
-def retry(  # noqa: PLR0917
-    config: ConfigOption,
-    ids: IdsArgument = None,
-    state: StateOption = None,
-    gateway: GatewayOption = None,
-    kind: KindOption = None,
-    to: ToOption = None,
-    doubtful: DoubtOption = None,
-    yes: YesOption = False,
-) -> None:
-    """Send parked messages again, as if they were new; those without an id need a filter."""
-    which = _which(ids, state, gateway, kind, to, doubtful)
+def _deciding(done: str, do: Callable[[SqlStore, Which], Awaitable[int]]) -> Callable[..., None]:
+    """A command that shows the messages it is about, asks, and then does it."""
 
-    async def again(store: SqlStore) -> int:
-        return await store.retry_messages(which, datetime.now(UTC))
+    def decide(  # noqa: PLR0917
+        config: ConfigOption,
+        ids: IdsArgument = None,
+        state: StateOption = None,
+        gateway: GatewayOption = None,
+        kind: KindOption = None,
+        to: ToOption = None,
+        doubtful: DoubtOption = None,
+        yes: YesOption = False,
+    ) -> None:
+        which = _which(ids, state, gateway, kind, to, doubtful)
+        _decide(config, which, done, lambda store: do(store, which), yes=yes)
 
-    _decide(config, which, "sent again", again, yes=yes)
+    return decide
 
 
-@app.command()
-def discard(  # noqa: PLR0917
-    config: ConfigOption,
-    ids: IdsArgument = None,
-    state: StateOption = None,
-    gateway: GatewayOption = None,
-    kind: KindOption = None,
-    to: ToOption = None,
-    doubtful: DoubtOption = None,
-    yes: YesOption = False,
-) -> None:
-    """Never send these messages, waiting or parked; those without an id need a filter."""
-    which = _which(ids, state, gateway, kind, to, doubtful)
-
-    async def never(store: SqlStore) -> int:
-        return await store.discard_messages(which)
-
-    _decide(config, which, "discarded", never, yes=yes)
+app.command(
+    "retry", help="Send parked messages again, as if they were new; those without an id need a filter."
+)(_deciding("sent again", lambda store, which: store.retry_messages(which, datetime.now(UTC))))
+app.command(
+    "discard", help="Never send these messages, waiting or parked; those without an id need a filter."
+)(_deciding("discarded", lambda store, which: store.discard_messages(which)))
 
 
 def _which(  # noqa: PLR0917 - as the options stand

@@ -10,7 +10,7 @@ from callcontrol.adapters.sql import SqlStore
 from callcontrol.cli import output
 from callcontrol.cli.common import ConfigOption, JsonOption, load_config, with_store
 from callcontrol.core import escalation
-from callcontrol.core.followup import FollowUp, Occasion, Recipient, follow_up
+from callcontrol.core.followup import FollowUp, Occasion, Recipient, TextOut, Word, follow_up, word_rest
 from callcontrol.core.model import (
     AcceptBy,
     Agent,
@@ -39,6 +39,7 @@ app = typer.Typer(no_args_is_help=True, help="Look at the texts before anybody g
 
 _TRANSFER = TransferId("00000000-0000-4000-8000-000000000000")
 _WAITED = timedelta(minutes=20)
+_RESTS = timedelta(minutes=30)
 _NOBODY = NewLead(name="Lena Lead", phone="+13035550199", email="lena@example.com", source="zillow")
 
 
@@ -57,7 +58,7 @@ def preview(  # noqa: PLR0917 - typer passes every option by its name
     config: ConfigOption,
     bot: Annotated[str, typer.Option(help="The bot's id in the directory.")],
     outcome: Annotated[
-        Occasion, typer.Option(help="How the transfer came out; or that nobody has called back.")
+        Occasion, typer.Option(help="How the transfer came out; or another occasion of a text.")
     ],
     lead: Annotated[str | None, typer.Option(help="A known lead's id; an example by default.")] = None,
     because: Annotated[MissedBecause, typer.Option(help="Why it was missed.")] = MissedBecause.NO_ANSWER,
@@ -75,6 +76,8 @@ def preview(  # noqa: PLR0917 - typer passes every option by its name
             assigned = agents.get(lead.assigned_agent_id) if lead.assigned_agent_id else None
             if outcome is Occasion.OVERDUE:
                 return escalation.told(_TRANSFER, lead, bot, assigned, waited=_WAITED, word=word), ()
+            if outcome is Occasion.RESTING:
+                return _resting(assigned or next((one.agent for one in pool), None), lead, bot, word), ()
             follows = follow_up(
                 Missed(because=because) if outcome is Occasion.MISSED else _answered(assigned, pool),
                 transfer_id=_TRANSFER,
@@ -90,6 +93,14 @@ def preview(  # noqa: PLR0917 - typer passes every option by its name
 
     follows, pool = with_store(settings, ask)
     _tell(list(_previews(follows, pool)), follows.warnings, json=json)
+
+
+def _resting(agent: Agent | None, lead: Lead, bot: Bot, word: Word) -> FollowUp:
+    if agent is None or agent.phone is None:
+        return FollowUp(warnings=("nobody to text: no agent with a number",))
+    worded = word_rest(_TRANSFER, lead, bot, agent, word)(agent, 3, datetime.now(UTC) + _RESTS)
+    text = TextOut(recipient=Recipient.AGENT, to=agent.phone, body=worded.body, agent_id=agent.id)
+    return FollowUp(texts=(text,), warnings=(worded.warning,) if worded.warning else ())
 
 
 def _answered(assigned: Agent | None, pool: tuple[Candidate, ...]) -> Outcome:

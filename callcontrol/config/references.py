@@ -1,16 +1,11 @@
 """What a directory file names: each once, and nothing that isn't there."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING
 
 from callcontrol.config.conditions import During, Fact, leaves
+from callcontrol.config.directory_file import DirectoryFile
+from callcontrol.config.document import Document
 from callcontrol.config.problems import Place, Problem, did_you_mean
-
-if TYPE_CHECKING:
-    from callcontrol.config.directory import DirectoryFile
-    from callcontrol.config.document import Document
 
 
 def problems(file: DirectoryFile, document: Document, own: Collection[str] = ()) -> list[Problem]:

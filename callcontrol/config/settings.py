@@ -42,6 +42,16 @@ class PbxKind(StrEnum):
     SIMULATED = "simulated"
 
 
+def _one_line(secret: SecretStr) -> SecretStr:
+    if any(ord(c) < 32 for c in secret.get_secret_value()):
+        raise ValueError("must be one line")
+    return secret
+
+
+Password = Annotated[SecretStr, AfterValidator(_one_line)]
+"""To log in to a switch."""
+
+
 class Dial(Model):
     """How an endpoint is dialled; `{address}` stands for the extension or the number."""
 
@@ -63,18 +73,11 @@ class Asterisk(Model):
     host: Text = "127.0.0.1"
     port: Port = 5038
     username: Text = "callcontrol"
-    secret: SecretStr
+    secret: Password
     tls: Tls | None = None
     dial: Dial = Dial()
     alert_info: Text | None = None
     outside_caller_number: Number | None = None  # shown to numbers outside; none: the lead's own
-
-    @field_validator("secret")
-    @classmethod
-    def _one_line(cls, secret: SecretStr) -> SecretStr:
-        if any(ord(c) < 32 for c in secret.get_secret_value()):
-            raise ValueError("must be one line")
-        return secret
 
 
 class FreeswitchDial(Model):
@@ -91,18 +94,11 @@ class Freeswitch(Model):
     username: Text | None = (
         "callcontrol@callcontrol"  # none: the socket's own password, which may do everything
     )
-    secret: SecretStr
+    secret: Password
     domain: Text | None = None  # of the phones, for lamps; none: what the switch calls its own
     dial: FreeswitchDial = FreeswitchDial()
     alert_info: Text | None = None
     outside_caller_number: Number | None = None  # shown to numbers outside; none: the lead's own
-
-    @field_validator("secret")
-    @classmethod
-    def _one_line(cls, secret: SecretStr) -> SecretStr:
-        if any(ord(c) < 32 for c in secret.get_secret_value()):
-            raise ValueError("must be one line")
-        return secret
 
 
 def _a_database(url: SecretStr) -> SecretStr:

@@ -36,6 +36,10 @@ def _overdue(value: Any) -> str:
     return Template(Occasion.OVERDUE, _words(value)).source
 
 
+def _resting(value: Any) -> str:
+    return Template(Occasion.RESTING, _words(value)).source
+
+
 def _for_all(value: Any) -> Any:
     return {"everyone": value} if isinstance(value, str) else value
 
@@ -89,10 +93,17 @@ class OnOverdue(Model):
     owner: Annotated[str, BeforeValidator(_overdue)] | None = None
 
 
+class OnResting(Model):
+    """Only the agent gets it."""
+
+    everyone: Annotated[str, BeforeValidator(_resting)] | None = None
+
+
 class OwnWords(Model):
     connected: Annotated[OnConnected, BeforeValidator(_for_all)] = OnConnected()
     missed: Annotated[OnMissed, BeforeValidator(_for_all)] = OnMissed()
     overdue: Annotated[OnOverdue, BeforeValidator(_for_all)] = OnOverdue()
+    resting: Annotated[OnResting, BeforeValidator(_for_all)] = OnResting()
 
     def templates(self, bot: BotId | None) -> Iterator[tuple[tuple[Any, ...], Template]]:
         for occasion in Occasion:

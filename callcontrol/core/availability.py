@@ -34,8 +34,8 @@ def consider(
 ) -> Considered:
     """Every term for one agent, for `transfer`, which has `rung` some phones already. `now` is aware."""
     agent, standing = candidate.agent, candidate.standing
-    states = tuple([lines(endpoint) for endpoint in agent.endpoints])
-    usual = _considered(agent, states, _minute(now))
+    states = tuple(map(lines, agent.endpoints))
+    usual = _usual(agent, states, _minute(now))
     if not (rung or declined or standing.wrapping_until or standing.claimed_by or standing.resting_until):
         return usual
     active, toggle, hours, endpoint, line, *_ = usual.terms
@@ -50,7 +50,7 @@ def consider(
         _until(Term.RESTING, standing.resting_until, standing.resting_why or "resting", agent, now),
         _tried(agent, rung, declined),
     )
-    return usual if terms == usual.terms else Considered(agent_id=agent.id, name=agent.name, terms=terms)
+    return Considered(agent_id=agent.id, name=agent.name, terms=terms)
 
 
 def state_of(candidate: Candidate, now: datetime) -> AgentState:
@@ -83,6 +83,8 @@ _FINE = {
     term: _term(term, "yes", holds=True) for term in (Term.WRAP_UP, Term.RESERVED, Term.RESTING, Term.TRIED)
 }
 
+_ALL_FINE = tuple(_FINE.values())
+
 
 @lru_cache(maxsize=8)
 def _minute(now: datetime) -> datetime:
@@ -90,41 +92,54 @@ def _minute(now: datetime) -> datetime:
 
 
 @lru_cache(maxsize=16_384)
-def _considered(agent: Agent, states: tuple[LineState, ...], minute: datetime) -> Considered:
+def _usual(agent: Agent, states: tuple[LineState, ...], minute: datetime) -> Considered:
     """With nothing that speaks against the agent but what the directory, the clock and the lines say."""
+    hours = schedule.Hours(agent.zone, agent.schedule, agent.exceptions)
+    return _considered(agent, states, _closed(hours, minute))
+
+
+@lru_cache(maxsize=16_384)
+def _considered(agent: Agent, states: tuple[LineState, ...], closed: str) -> Considered:
     return Considered(
         agent_id=agent.id,
         name=agent.name,
         terms=(
             _ACTIVE[agent.active],
             _TOGGLE[agent.available],
-            _schedule(schedule.Hours(agent.zone, agent.schedule, agent.exceptions), minute),
+            _schedule(closed),
             _term(Term.ENDPOINT, _addresses(agent.endpoints) or "none", holds=bool(agent.endpoints)),
             _line(agent, states, ()),
-            *_FINE.values(),
+            *_ALL_FINE,
         ),
     )
 
 
 @lru_cache(maxsize=1024)
-def _schedule(hours: schedule.Hours, minute: datetime) -> TermValue:
-    """Hours begin and end with whole minutes: within one, all agents of the same hours share the answer."""
+def _closed(hours: schedule.Hours, minute: datetime) -> str:
+    """Until when, for people; empty where they are open. Hours begin and end with whole minutes: within one,
+    all agents of the same hours share the answer.
+    """
     if schedule.is_open(hours, minute):
-        return _term(Term.SCHEDULE, "open", holds=True)
+        return ""
     opening = schedule.next_opening(hours, minute)
-    value = f"closed until {opening:%a %H:%M} {hours.zone}" if opening else "never open"
-    return _term(Term.SCHEDULE, value, holds=False)
+    return f"closed until {opening:%a %H:%M} {hours.zone}" if opening else "never open"
+
+
+@lru_cache(maxsize=1024)
+def _schedule(closed: str) -> TermValue:
+    return _term(Term.SCHEDULE, closed or "open", holds=not closed)
 
 
 def _line(agent: Agent, lines: Collection[LineState], rung: Collection[Endpoint]) -> TermValue:
     """A phone in use means that the agent is, unless it is this transfer that rings it; a phone that is
     off leaves the others.
     """
-    states = list(zip(agent.endpoints, lines, strict=True))
-    told = ", ".join(f"{endpoint.address} {state.value}" for endpoint, state in states)
-    busy = any(state in BUSY for endpoint, state in states if endpoint not in rung)
-    reachable = any(state is not LineState.UNREGISTERED for _, state in states)
-    return _term(Term.LINE, told, holds=not states or (reachable and not busy))
+    told, busy, reachable = [], False, False
+    for endpoint, state in zip(agent.endpoints, lines, strict=True):
+        told.append(f"{endpoint.address} {state}")
+        busy = busy or (state in BUSY and endpoint not in rung)
+        reachable = reachable or state is not LineState.UNREGISTERED
+    return _term(Term.LINE, ", ".join(told), holds=not told or (reachable and not busy))
 
 
 def _until(term: Term, until: datetime | None, what: str, agent: Agent, now: datetime) -> TermValue:
@@ -135,9 +150,14 @@ def _until(term: Term, until: datetime | None, what: str, agent: Agent, now: dat
 
 
 def _reserved(standing: Standing, transfer: TransferId | None) -> TermValue:
-    if standing.claimed_by in (None, transfer):
+    if standing.claimed_by is None or standing.claimed_by == transfer:
         return _FINE[Term.RESERVED]
-    return _term(Term.RESERVED, f"reserved for transfer {standing.claimed_by}", holds=False)
+    return _reserved_for(standing.claimed_by)
+
+
+@lru_cache(maxsize=1024)
+def _reserved_for(claimed_by: TransferId) -> TermValue:
+    return _term(Term.RESERVED, f"reserved for transfer {claimed_by}", holds=False)
 
 
 def _tried(agent: Agent, rung: Collection[Endpoint], declined: Collection[AgentId]) -> TermValue:

@@ -6,6 +6,7 @@ decided here; its words are made by a `Word`.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from callcontrol.core.model import (
@@ -28,6 +29,7 @@ class Occasion(StrEnum):
     CONNECTED = "connected"
     MISSED = "missed"
     OVERDUE = "overdue"  # nobody has called a missed lead back
+    RESTING = "resting"  # an agent has missed too many transfers in a row
 
 
 class Recipient(StrEnum):
@@ -53,6 +55,8 @@ class Notice:
     answered_by: str = ""  # connected
     reason: str = ""  # missed: why
     waited_min: int = 0  # overdue: since the miss
+    misses: int = 0  # resting: in a row
+    until: str = ""  # resting: the agent's wall time, and its zone
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +69,9 @@ class Worded:
 
 Word = Callable[[Notice], Worded]
 """Never raises: a text that can't be worded as wished is worded otherwise."""
+
+WordRest = Callable[[Agent, int, datetime], Worded]
+"""For an agent who has missed so many transfers in a row, and rests until then."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -191,3 +198,25 @@ def _task(outcome: Outcome, lead: Lead) -> NewTask:
         reason=reason,
         owner_agent_id=lead.assigned_agent_id,
     )
+
+
+def word_rest(transfer_id: TransferId, lead: Lead, bot: Bot, assigned: Agent | None, word: Word) -> WordRest:
+    """The last of the transfers that were missed is this one."""
+
+    def worded(agent: Agent, misses: int, until: datetime) -> Worded:
+        shown = until.astimezone(agent.zone) + timedelta(seconds=59)  # a whole minute, never too early
+        return word(
+            Notice(
+                occasion=Occasion.RESTING,
+                recipient=Recipient.AGENT,
+                name=agent.name,
+                transfer_id=transfer_id,
+                bot=bot,
+                lead=lead,
+                assigned=assigned,
+                misses=misses,
+                until=f"{shown:%H:%M} ({agent.zone})",
+            )
+        )
+
+    return worded

@@ -4,11 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 
 from callcontrol.core import schedule
 from callcontrol.core.model import (
-    All,
     AnyOf,
     Bot,
     Compare,
@@ -63,26 +61,25 @@ def holds(condition: Condition, facts: Facts) -> bool:
 
 def why_not(condition: Condition, facts: Facts) -> str:
     """What speaks against it, for people; empty where it holds."""
-    return "" if holds(condition, facts) else against(condition, facts)
+    return "" if holds(condition, facts) else refusal(condition)(facts)
 
 
-def against(condition: Condition, facts: Facts) -> str:
-    """What speaks against a condition that is known not to hold."""
+def refusal(condition: Condition) -> Callable[[Facts], str]:
+    """What speaks against a condition, of facts for which it is known not to hold. Made once for many leads."""
     if isinstance(condition, Compare):
-        given = facts.values.get(condition.fact)
-        return (
-            f"{condition.fact} is {given or 'absent'}, not: {_wanted(condition.operator, condition.values)}"
-        )
+        fact, wanted = condition.fact, _wanted(condition.operator, condition.values)
+        return lambda facts: f"{fact} is {facts.values.get(fact) or 'absent'}, not: {wanted}"
     if isinstance(condition, During):
-        return f"not at {facts.now.astimezone(condition.zone):%a %H:%M} {condition.zone}"
-    parts = condition.conditions
-    if isinstance(condition, All):
-        first = parts[0] if len(parts) == 1 else next(part for part in parts if not holds(part, facts))
-        return against(first, facts)
-    return "none of: " + "; ".join(against(part, facts) for part in parts)
+        zone = condition.zone
+        return lambda facts: f"not at {facts.now.astimezone(zone):%a %H:%M} {zone}"
+    parts = [(part, refusal(part)) for part in condition.conditions]
+    if isinstance(condition, AnyOf):
+        return lambda facts: "none of: " + "; ".join(against(facts) for _, against in parts)
+    if len(parts) == 1:
+        return parts[0][1]
+    return lambda facts: next(against(facts) for part, against in parts if not holds(part, facts))
 
 
-@lru_cache(maxsize=8192)
 def _wanted(operator: Operator, values: tuple[str, ...]) -> str:
     return f"{operator.value.replace('_', ' ')} {', '.join(values)}".strip()
 

@@ -4,7 +4,8 @@ Wall time in the agent's own zone. A wall time that a change to summer time skip
 the change back repeats counts both times.
 """
 
-from datetime import date, datetime, timedelta, tzinfo
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import NamedTuple
 
 from callcontrol.core.model import Agent, DatedWindow, Window
@@ -12,6 +13,7 @@ from callcontrol.core.model import Agent, DatedWindow, Window
 WEEK_DAYS = 7
 LOOK_AHEAD_DAYS = 60  # past a long holiday
 _DAY_MIN = 1440
+_SECOND = timedelta(seconds=1)
 
 
 class Hours(NamedTuple):
@@ -42,18 +44,39 @@ def exception_at(agent: Agent | Hours, now: datetime) -> DatedWindow | None:
 
 def next_opening(agent: Agent | Hours, now: datetime) -> datetime | None:
     """When the hours open next, in the agent's zone; none where they don't within 60 days."""
-    local = now.astimezone(agent.zone)
+    today = now.astimezone(agent.zone).date()
     for days in range(LOOK_AHEAD_DAYS + 1):
-        day = local.date() + timedelta(days=days)
-        for minute in sorted(_edges(agent, day)):
-            start = _instant(day, minute, agent.zone)
-            if start > now and _open_at(agent, day, minute):
-                return start
+        for start in sorted(_starts(agent, today + timedelta(days=days))):
+            if start > now and is_open(agent, start):
+                return start.astimezone(agent.zone)
     return None
 
 
-def _instant(day: date, minute: int, zone: tzinfo) -> datetime:
-    return datetime(day.year, day.month, day.day, minute // 60, minute % 60, tzinfo=zone)
+def _starts(agent: Agent | Hours, day: date) -> Iterator[datetime]:
+    """The instants of a day at which hours can open. In UTC: two of one zone would be compared by the clock."""
+    for minute in _edges(agent, day):
+        wall = datetime(day.year, day.month, day.day, minute // 60, minute % 60)  # noqa: DTZ001
+        for fold in (0, 1):
+            start = wall.replace(tzinfo=agent.zone, fold=fold).astimezone(UTC)
+            if start.astimezone(agent.zone).replace(tzinfo=None) == wall:  # no time that is skipped
+                yield start
+    yield from _clock_change(day, agent.zone)
+
+
+def _clock_change(day: date, zone: tzinfo) -> Iterator[datetime]:
+    """The first second after a change of the clock, if there is one that day: hours can open with it."""
+    early = datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+    late = early + timedelta(days=1)
+    before = early.astimezone(zone).utcoffset()
+    if late.astimezone(zone).utcoffset() == before:
+        return
+    while late - early > _SECOND:
+        middle = early + (late - early) // (2 * _SECOND) * _SECOND
+        if middle.astimezone(zone).utcoffset() == before:
+            early = middle
+        else:
+            late = middle
+    yield late
 
 
 def _edges(agent: Agent | Hours, day: date) -> set[int]:

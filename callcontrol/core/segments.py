@@ -4,13 +4,17 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import accumulate, islice, takewhile
+from itertools import accumulate, groupby, islice, takewhile
 
-_BASIC = frozenset(
+_ESCAPE = 0x1B
+_ALPHABET = (  # but for the escape, in the order of their septets
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-_EXTENDED = frozenset("\f^{}\\[~]|€")  # an escape and another septet
+_BASIC = {char: n if n < _ESCAPE else n + 1 for n, char in enumerate(_ALPHABET)}
+_EXTENDED = dict(  # an escape and another septet
+    zip("\f^{}\\[~]|€", (0x0A, 0x14, 0x28, 0x29, 0x2F, 0x3C, 0x3D, 0x3E, 0x40, 0x65), strict=True)
+)
 _JOINER = "\u200d"
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
 _REGIONAL = range(0x1F1E6, 0x1F200)  # two of them are a flag
@@ -47,7 +51,35 @@ def measure(text: str) -> Measure:
 
 
 def encoding_of(text: str) -> Encoding:
-    return Encoding.GSM_7 if _BASIC.union(_EXTENDED).issuperset(text) else Encoding.UCS_2
+    fits = all(char in _BASIC or char in _EXTENDED for char in text)
+    return Encoding.GSM_7 if fits else Encoding.UCS_2
+
+
+def encode(text: str, encoding: Encoding) -> bytes:
+    """As a carrier is given it: a septet in each octet, or two octets for each 16-bit unit."""
+    if encoding is Encoding.UCS_2:
+        return text.encode("utf-16-be")
+    return bytes(
+        septet
+        for char in text
+        for septet in ((_BASIC[char],) if char in _BASIC else (_ESCAPE, _EXTENDED[char]))
+    )
+
+
+def split(text: str) -> tuple[str, ...]:
+    """What goes into each segment; together they are the text."""
+    found = measure(text)
+    if found.segments == 1:
+        return (text,)
+    start = _Filled(segments=1, room=_EACH[found.encoding])
+    filled = accumulate(
+        text, lambda so_far, char: _fill(so_far, _costs(char, found.encoding), found.encoding), initial=start
+    )
+    numbered = zip(text, islice(filled, 1, None), strict=True)
+    return tuple(
+        "".join(char for char, _ in segment)
+        for _, segment in groupby(numbered, key=lambda step: step[1].segments)
+    )
 
 
 def cut(text: str, segments: int) -> str:

@@ -13,6 +13,7 @@ from callcontrol.ports import Gateway
 
 LONGEST_ASKED_S = 900.0  # whatever a gateway asks for
 _RESTS_AFTER = 3  # failures without a message taken in between
+_PORTION = 4  # of what has waited, at most, at one go
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,6 +22,7 @@ class Limits:
     burst: int = 1
     at_once: int = 8
     timeout_s: float = 20.0
+    backlog_per_s: float = 10.0  # of what has waited, while a transfer is under way
     resends: bool = False  # what may have been sent: at least once, rather than at most once
     first_rest_s: float = 2.0
     longest_rest_s: float = 30.0
@@ -28,6 +30,30 @@ class Limits:
 
 def jitter() -> float:
     return random.uniform(0.75, 1.25)  # noqa: S311 - no secret
+
+
+class _Tokens:
+    """So many come a second, and no more than a burst of them is kept."""
+
+    def __init__(self, per_s: float, burst: int) -> None:
+        self._per_s = per_s
+        self._burst = float(burst)
+        self._left = self._burst
+        self._counted_at: datetime | None = None
+
+    def left(self, now: datetime) -> float:
+        passed = 0.0 if self._counted_at is None else max(0.0, (now - self._counted_at).total_seconds())
+        self._counted_at = now
+        self._left = min(self._burst, self._left + passed * self._per_s)
+        return self._left + 1e-9  # a tenth of a second, ten times, is a second
+
+    def next_in_s(self, now: datetime) -> float | None:
+        """None where there is one."""
+        missing = 1.0 - self.left(now)
+        return missing / self._per_s if missing > 0 else None
+
+    def take(self) -> None:
+        self._left -= 1.0
 
 
 class Lane:
@@ -46,8 +72,8 @@ class Lane:
         self.limits = limits or Limits()
         self._jitter = jitter
         self._in_hand = 0
-        self._tokens = float(self.limits.burst)
-        self._counted_at: datetime | None = None
+        self._tokens = _Tokens(per_s, self.limits.burst) if (per_s := self.limits.per_s) else None
+        self._gentle_from: datetime | None = None  # when what has waited may go on
         self._failures = 0
         self._rests_until: datetime | None = None
 
@@ -56,6 +82,10 @@ class Lane:
         """Whether a message that may have been sent is sent again, through this same gateway."""
         return self.gateway.keyed or self.limits.resends
 
+    @property
+    def _places(self) -> int:
+        return 1 if self._failures >= _RESTS_AFTER else self.limits.at_once
+
     def resting(self, now: datetime) -> bool:
         return self._rests_until is not None and now < self._rests_until
 
@@ -63,22 +93,40 @@ class Lane:
         """How many messages it may be given now."""
         if self.resting(now):
             return 0
-        places = (1 if self._failures >= _RESTS_AFTER else self.limits.at_once) - self._in_hand
-        return max(0, min(places, int(self._fill(now))))
+        places = self._places - self._in_hand
+        if self._tokens is not None:
+            places = min(places, int(self._tokens.left(now)))
+        return max(0, places)
 
-    def opens_in_s(self, now: datetime) -> float | None:
-        """When there will be room, where time alone makes it."""
+    def gentle_room(self, now: datetime) -> int:
+        """The same of what has waited, while a transfer is under way: half of the places are for what is new."""
+        if self._gentle_from is not None and now < self._gentle_from:
+            return 0
+        portion = max(1, min(_PORTION, int(self.limits.backlog_per_s), self._places // 2))
+        return max(0, min(portion, self.room(now) - self._places // 2))
+
+    def opens_in_s(self, now: datetime, *, gently: bool) -> float | None:
+        """When there will be room, or room for what has waited, where time alone makes it."""
         if self.resting(now):
             assert self._rests_until is not None  # noqa: S101 - it is resting
             return (self._rests_until - now).total_seconds()
-        if self.limits.per_s is not None and (missing := 1.0 - self._fill(now)) > 0:
-            return missing / self.limits.per_s
+        if self._tokens is not None and (in_s := self._tokens.next_in_s(now)) is not None:
+            return in_s
+        if gently and self._gentle_from is not None and now < self._gentle_from:
+            return (self._gentle_from - now).total_seconds()
         return None
 
     def took(self) -> None:
         """A message is on its way to it."""
         self._in_hand += 1
-        self._tokens -= 1.0
+        if self._tokens is not None:
+            self._tokens.take()
+
+    def took_gently(self, count: int, now: datetime) -> float:
+        """Of those on their way so many have waited. How long after one of them the next may go."""
+        gap_s = 1.0 / self.limits.backlog_per_s
+        self._gentle_from = now + timedelta(seconds=count * gap_s)
+        return gap_s
 
     def let_go(self) -> None:
         self._in_hand -= 1
@@ -102,12 +150,3 @@ class Lane:
         rest_s = max(asked_s, min(doubled, self.limits.longest_rest_s) * self._jitter())
         self._rests_until = now + timedelta(seconds=rest_s)
         return rest_s
-
-    def _fill(self, now: datetime) -> float:
-        """The tokens there are by now: a message takes one."""
-        if self.limits.per_s is None:
-            return float(self.limits.at_once)
-        passed = 0.0 if self._counted_at is None else max(0.0, (now - self._counted_at).total_seconds())
-        self._counted_at = now
-        self._tokens = min(float(self.limits.burst), self._tokens + passed * self.limits.per_s)
-        return self._tokens + 1e-9  # a tenth of a second, ten times, is a second

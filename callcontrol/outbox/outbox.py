@@ -7,8 +7,9 @@ knows repeats by their key or the site wishes it; otherwise it is parked, for a 
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -19,10 +20,11 @@ from callcontrol.ports import (
     BusyError,
     Clock,
     DoubtError,
+    Late,
     Message,
+    MessageStore,
     PortError,
     Setback,
-    Store,
     UnreachableError,
 )
 
@@ -36,6 +38,8 @@ class Pace:
     poll_s: float = 1.0
     gather_s: float = 0.02  # for others to be written, or done, too, before the database is asked for more
     yields: float = 4.0  # so many times as long as the database took: live transfers come first
+    gather_late_s: float = 1.0  # at most, for the marks of what goes gently
+    late_after_s: float = 2.0  # what has been due for longer has waited
     lease_s: float = 120.0  # outlives a send and the marking of it
     first_retry_s: float = 2.0
     longest_retry_s: float = 300.0
@@ -44,28 +48,37 @@ class Pace:
 
 
 class Outbox:
-    """`run` it as a task; `wake` it when a message was written."""
+    """`run` it as a task; `wake` it when a message was written.
+
+    What was just written goes out at once. What has waited, for a gateway that was down or for its pace, goes
+    after it, and while a transfer is under way only gently: they share an interpreter and SQLite's one writer.
+    """
 
     def __init__(
         self,
         *,
-        store: Store,
+        store: MessageStore,
         lanes: Iterable[Lane],
         routes: Routes,
         clock: Clock,
+        deciding: Callable[[], bool] = lambda: False,
         pace: Pace | None = None,
         jitter: Callable[[], float] = jitter,
     ) -> None:
+        """`deciding` says whether a transfer is under way, neither connected nor missed."""
         self._store = store
         self._lanes = {lane.name: lane for lane in lanes}
         self._routes = routes
         self._clock = clock
+        self._deciding = deciding
         self._pace = pace or Pace()
         self._jitter = jitter
         self._woken = asyncio.Event()
         self._freed = asyncio.Event()
         self._took_s = 0.0  # the database, last time
+        self._backlogged: set[str] = set()  # lanes for which more may have waited than they were given
         self._sending: dict[int, asyncio.Task[None]] = {}  # by message id
+        self._portions: set[_Portion] = set()  # of which some have been sent
 
     def wake(self) -> None:
         self._woken.set()
@@ -98,14 +111,16 @@ class Outbox:
             log.error("messages parked for a person: their gateway is gone", messages=parked)
 
     async def _send_some(self) -> None:
-        now = self._clock.now()
+        now, gently = self._clock.now(), self._deciding()
         begun = asyncio.get_running_loop().time()
         room = {name: places for name, lane in self._lanes.items() if (places := lane.room(now))}
+        late = self._late(room, now, gently=gently)
         claim = await self._store.claim_messages(
             self._choose,
             room,
             now,
             self._pace.lease_s,
+            late=late,
             resends=frozenset(name for name, lane in self._lanes.items() if lane.resends),
             holding=frozenset(self._sending),
         )
@@ -113,10 +128,38 @@ class Outbox:
         for message, why in claim.parked:
             log.error("message parked for a person", **_facts(message), why=why)
         for message in claim.messages:
-            lane = self._lanes[message.via]
-            lane.took()
-            task = asyncio.create_task(self._carry(lane, message), name=f"message {message.id}")
-            self._sending[message.id] = task
+            self._lanes[message.via].took()
+            if not (gently and message.late):
+                self._start(message, self._carry(message))
+        waited = {name: [m for m in claim.messages if m.late and m.via == name] for name in late.room}
+        self._learn(late.room, waited)
+        if gently:
+            for name, messages in waited.items():
+                self._start_gently(name, messages, now)
+
+    def _start(self, message: Message, carrying: Coroutine[None, None, None]) -> None:
+        self._sending[message.id] = asyncio.create_task(carrying, name=f"message {message.id}")
+
+    def _start_gently(self, name: str, messages: Sequence[Message], now: datetime) -> None:
+        """One by one, evenly. What became of them is written together: each commit holds a transfer up."""
+        portion = _Portion(len(messages))
+        gap_s = self._lanes[name].took_gently(len(messages), now) if messages else 0.0
+        for n, message in enumerate(messages):
+            self._start(message, self._carry(message, after_s=n * gap_s, portion=portion))
+
+    def _learn(self, room: Mapping[str, int], given: Mapping[str, Sequence[Message]]) -> None:
+        """A lane that was given all that it had room for may have more waiting."""
+        for name, places in room.items():
+            if places and len(given[name]) == places:
+                self._backlogged.add(name)
+            elif places:
+                self._backlogged.discard(name)
+
+    def _late(self, room: Mapping[str, int], now: datetime, *, gently: bool) -> Late:
+        return Late(
+            due_before=now - timedelta(seconds=self._pace.late_after_s),
+            room={name: self._lanes[name].gentle_room(now) for name in room} if gently else room,
+        )
 
     def _choose(self, message: Message) -> str | None:
         """The first gateway that may take it and does not rest; where all rest, the first."""
@@ -135,7 +178,12 @@ class Outbox:
     async def _rest(self) -> None:
         """Until woken, until a gateway has room again, or for as long as a poll takes."""
         now = self._clock.now()
-        opening = [s for lane in self._lanes.values() if (s := lane.opens_in_s(now)) is not None]
+        gently = self._backlogged if self._deciding() else ()
+        opening = [
+            in_s
+            for name, lane in self._lanes.items()
+            if (in_s := lane.opens_in_s(now, gently=name in gently)) is not None
+        ]
         await self._until(min([self._pace.poll_s, *opening]), self._woken, self._freed)
         if self._pace.gather_s and (self._woken.is_set() or self._freed.is_set()):
             busy_s = min(self._took_s * self._pace.yields, self._pace.poll_s)
@@ -151,6 +199,8 @@ class Outbox:
                 wait.cancel()
 
     async def _drain(self) -> None:
+        for portion in tuple(self._portions):
+            portion.sent.set()
         sending = tuple(self._sending.values())
         if sending:
             _, late = await asyncio.wait(sending, timeout=self._pace.drain_s)
@@ -158,33 +208,37 @@ class Outbox:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _carry(self, lane: Lane, message: Message) -> None:
+    async def _carry(
+        self, message: Message, *, after_s: float = 0.0, portion: "_Portion | None" = None
+    ) -> None:
+        lane = self._lanes[message.via]
         try:
-            await self._send(lane, message)
+            if after_s:
+                await self._clock.sleep(after_s)
+            result = await _send(lane, message)
+            if portion is not None:
+                await self._all_sent(portion)
+            await self._settle(lane, message, result)
         finally:
             lane.let_go()
             del self._sending[message.id]
             self._freed.set()
 
-    async def _send(self, lane: Lane, message: Message) -> None:
-        try:
-            async with asyncio.timeout(lane.limits.timeout_s):
-                provider_id = await lane.gateway.send(message)
-        except PortError as error:
-            await self._failed(lane, message, error)
-        except TimeoutError:
-            why = f"the gateway said nothing for {lane.limits.timeout_s:g} s"
-            await self._failed(lane, message, DoubtError(why))
-        except Exception as error:
-            log.exception("the gateway broke", **_facts(message))
-            await self._failed(lane, message, DoubtError(type(error).__name__))
-        else:
-            log.info("message sent", **_facts(message))
-            if lane.succeeded():
-                log.info("the gateway takes messages again", gateway=lane.name)
-            await self._insist(
-                lambda: self._store.message_sent(message, self._clock.now(), provider_id), message
-            )
+    async def _all_sent(self, portion: "_Portion") -> None:
+        """But not for long: what was sent is not to be forgotten."""
+        portion.one_less()
+        self._portions.add(portion)
+        await self._until(self._pace.gather_late_s, portion.sent)
+        self._portions.discard(portion)
+
+    async def _settle(self, lane: Lane, message: Message, result: str | PortError) -> None:
+        if isinstance(result, PortError):
+            await self._failed(lane, message, result)
+            return
+        log.info("message sent", **_facts(message))
+        if lane.succeeded():
+            log.info("the gateway takes messages again", gateway=lane.name)
+        await self._insist(lambda: self._store.message_sent(message, self._clock.now(), result), message)
 
     async def _failed(self, lane: Lane, message: Message, error: PortError) -> None:
         setback = self._setback(lane, message, error)
@@ -238,6 +292,8 @@ class Outbox:
                 for_s=round(rest_s, 1),
                 error=masked(str(error)),
             )
+            if not self._routes.stand_in(lane.name):
+                return
             try:
                 await self._store.reroute(lane.name)
             except PortError as away:
@@ -253,6 +309,33 @@ class Outbox:
                 if not error.retryable:
                     return None
             await self._clock.sleep(self._pace.poll_s)
+
+
+class _Portion:
+    """Messages of one claim, whose marks wait for each other."""
+
+    def __init__(self, size: int) -> None:
+        self.sent = asyncio.Event()
+        self._left = size
+
+    def one_less(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            self.sent.set()
+
+
+async def _send(lane: Lane, message: Message) -> str | PortError:
+    """The provider's id, or what went wrong."""
+    try:
+        async with asyncio.timeout(lane.limits.timeout_s):
+            return await lane.gateway.send(message)
+    except PortError as error:
+        return error
+    except TimeoutError:
+        return DoubtError(f"the gateway said nothing for {lane.limits.timeout_s:g} s")
+    except Exception as error:
+        log.exception("the gateway broke", **_facts(message))
+        return DoubtError(type(error).__name__)
 
 
 _NUMBER = re.compile(r"(?:[+(][\d ().-]{6,}|\d{5,})(\d\d)")

@@ -30,3 +30,7 @@ class Routes:
         if message.gateway is not None:
             return (message.gateway,)
         return next((route.gateways for route in self.routes if route.fits(message)), ())
+
+    def stand_in(self, gateway: str) -> bool:
+        """Whether anything that would go through it may go through another."""
+        return any(gateway in route.gateways and len(route.gateways) > 1 for route in self.routes)

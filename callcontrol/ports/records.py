@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from callcontrol.core.callback import Direction, How
 from callcontrol.core.events import AttemptResolved, Event
-from callcontrol.core.followup import FollowUp
+from callcontrol.core.followup import FollowUp, WordRest
 from callcontrol.core.hooks import Hook
 from callcontrol.core.model import (
     Agent,
@@ -85,6 +85,7 @@ class Transition:
     entries: tuple[Entry, ...]
     legs: tuple[LegRecord, ...]  # those that changed
     standings: tuple[StandingChange, ...] = ()  # what that means for their agents
+    word_rest: WordRest | None = None  # for those who are let rest; none: they get no text
     outcome: Outcome | None = None
     follow_up: FollowUp | None = None
     hooks: tuple[Hook, ...] = ()  # what outside systems are told of it
@@ -142,6 +143,17 @@ class Message:
     refused_by: tuple[str, ...] = ()  # gateways that will never take it
     doubtful: bool = False  # an earlier attempt may have sent it
     attempts: int = 0  # this one included
+    late: bool = False  # it has waited: see Late
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Late:
+    """What was due before that instant has waited. Of it a gateway gets what it has room for here, and only
+    in places that nothing newer takes.
+    """
+
+    due_before: datetime
+    room: Mapping[str, int]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

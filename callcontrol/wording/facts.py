@@ -16,6 +16,7 @@ _LONGEST_NAME = 48
 _LONGEST_EMAIL = 100  # a longer one would push out what matters
 _LONGEST_FACT = 60
 _LAST_DIGITS = 4
+COME_BACK = "*50"  # the feature code; see dialplan/README.md
 
 
 class Pii(StrEnum):
@@ -58,6 +59,7 @@ VARIABLES: Mapping[Occasion, tuple[str, ...]] = {
     Occasion.CONNECTED: (*_ALWAYS, "agent"),
     Occasion.MISSED: (*_ALWAYS, "reason"),
     Occasion.OVERDUE: (*_ALWAYS, "minutes"),
+    Occasion.RESTING: (*_ALWAYS, "misses", "until", "code"),
 }
 
 
@@ -74,6 +76,9 @@ def variables(notice: Notice, discretion: Discretion) -> dict[str, Any]:
         "agent": _short(notice.answered_by),
         "reason": notice.reason,
         "minutes": notice.waited_min,
+        "misses": notice.misses,
+        "until": notice.until,
+        "code": COME_BACK,
     }
     return {name: found[name] for name in VARIABLES[notice.occasion]}
 

@@ -20,6 +20,8 @@ USUAL: Mapping[Occasion, str] = {
     " Please call them back ASAP{% if link %}: {{ link }}{% else %}.{% endif %}",
     Occasion.OVERDUE: "Nobody has called back for {{ minutes }} min{% if lead.all %}: {{ lead.all }}{% endif %}."
     " Please call them back, or see that somebody does{% if link %}: {{ link }}{% else %}.{% endif %}",
+    Occasion.RESTING: "You missed {{ misses }} transfers in a row, so no more will ring you until {{ until }}."
+    " To come back sooner, dial {{ code }}.",
 }
 
 

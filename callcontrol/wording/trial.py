@@ -57,6 +57,8 @@ def notices(bot: Bot, assigned: Agent | None) -> Iterator[Notice]:
                     answered_by=lead.name or "Front desk",
                     reason=WHY[MissedBecause.NO_ANSWER],
                     waited_min=20,
+                    misses=3,
+                    until="10:31 (America/Denver)",
                 )
 
 

@@ -35,6 +35,7 @@ async def test_a_cancelled_claim_is_a_conflict_with_who_and_why(office):
     (step,) = await claim(office)
     wish = {"by": "Olga", "why": "asked not to be called"}
     found = await office.http.post("/v1/leads/lena/cadence/cancel", json=wish)
+    assert office.outbox_woken.is_set(), "webhooks tell of it"
     assert found.json() == {"enrolments": [1], "steps": ["call"], "in_hand": ["text"]}
     again = await office.http.post("/v1/leads/lena/cadence/cancel")
     assert again.json() == {"enrolments": [], "steps": [], "in_hand": []}

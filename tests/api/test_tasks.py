@@ -31,7 +31,9 @@ async def test_it_is_claimed_noted_and_done_and_each_may_be_repeated(office):
         ("note", {"by": "alice", "text": "Mailbox."}),
         ("done", {"by": "alice", "how": "Met her."}),
     ):
+        office.outbox_woken.clear()
         first, again = [await office.http.post(f"/v1/tasks/{task}/{path}", json=body) for _ in range(2)]
+        assert office.outbox_woken.is_set() is (path != "note"), "webhooks tell of it"
         assert first.status_code == again.status_code == 200
         assert first.json() == again.json()
     told = (await office.http.get(f"/v1/tasks/{task}")).json()

@@ -11,8 +11,11 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+
+from tests.cli.forked import Forked
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,17 +48,21 @@ class Site:
         return kept | {"PYTHONPATH": str(ROOT), "CALLCONTROL_CONFIG": str(self.config)}
 
     async def run(self, *arguments: str) -> Ran:
-        process = await asyncio.create_subprocess_exec(
-            *self.argv(*arguments),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd=self.folder,
-            env=self.environment,
+        with TemporaryDirectory() as said:
+            out, err = Path(said, "out"), Path(said, "err")
+            process = self.start(*arguments, out=out, err=err)
+            try:
+                async with asyncio.timeout(30):
+                    code = await process.wait()
+            except TimeoutError:
+                process.send_signal(signal.SIGKILL)
+                raise
+            return Ran(code, out.read_text(), err.read_text())
+
+    def start(self, *arguments: str, out: Path, err: Path, **environment: str) -> Forked:
+        return Forked(
+            arguments, folder=self.folder, environment=self.environment | environment, out=out, err=err
         )
-        async with asyncio.timeout(30):
-            out, err = await process.communicate()
-        return Ran(process.returncode or 0, out.decode(), err.decode())
 
     def change(self, pattern: str, text: str) -> None:
         changed, count = re.subn(pattern, text, self.config.read_text(), count=1)
@@ -92,7 +99,7 @@ def site(prepared: Site, tmp_path: Path) -> Site:
 @dataclass
 class Daemon:
     site: Site
-    process: asyncio.subprocess.Process
+    process: Forked
     log: Path
     lead: str = ""
 
@@ -110,10 +117,7 @@ class Daemon:
 
 async def start(site: Site, **environment: str) -> Daemon:
     log = site.folder / "daemon.log"
-    with log.open("ab") as file:
-        process = await asyncio.create_subprocess_exec(
-            *site.argv("serve"), stdout=file, stderr=file, cwd=site.folder, env=site.environment | environment
-        )
+    process = site.start("serve", out=log, err=log, **environment)
     daemon = Daemon(site, process, log)
     await daemon.until('"ready"')
     [daemon.lead] = re.findall(r'"channel": "(lead-\d+)"', log.read_text())[-1:]

@@ -41,6 +41,14 @@ async def test_a_text_is_shown_with_its_size_before_anybody_gets_it(site):
     assert "the lead hung up" in gone["texts"][0]["text"]
 
 
+async def test_the_text_to_who_rests_is_shown_too(site):
+    configure(site, "texts:\n  resting: '{{ misses }} missed, {{ recipient }}: dial {{ code }}'\n")
+    told = (await site.run(*PREVIEW, "resting", "--lead", "lead-1", "--json")).json
+    [text] = told["texts"]
+    assert (text["recipient"], text["to"]) == ("agent", "+13035550101")
+    assert text["text"].endswith(": dial *50")
+
+
 async def test_a_preview_has_the_sites_own_words_pool_and_lists(site):
     configure(
         site, "texts:\n  missed: {pool: '😀 {{ lead.fields.intent }}', list: '{{ lead.fields.zip }}'}\n"

@@ -8,13 +8,16 @@ import pytest
 from callcontrol.adapters.simulated import SimulatedPbx
 from callcontrol.adapters.sms.file import FileGateway
 from callcontrol.adapters.sms.http import HttpGateway
+from callcontrol.adapters.sms.smpp import SmppGateway
 from callcontrol.adapters.sms.smtp import SmtpGateway
 from callcontrol.app import gateways, storage
 from callcontrol.app.clock import SystemClock
 from callcontrol.config import Config, load_config
 from callcontrol.outbox import Lane
-from callcontrol.ports import Message
+from callcontrol.ports import Delivery, Message, NewMessage, Which
 from tests.adapters.sms.provider import Says, provider
+from tests.adapters.sms.smsc import smsc
+from tests.adapters.store import people as p
 from tests.config.test_settings import MINIMAL, folder, refusal, written
 
 __all__ = ["folder"]  # a fixture
@@ -55,6 +58,7 @@ FULL = """\
       from: "+13035550199"
       per_s: 10
       burst: 20
+      backlog_per_s: 2
       on_doubt: resend
       report_secret: 0123456789abcdef
     - {name: mail, type: smtp, host: mail.example, from: cc@example.com, to: "{to_digits}@sms.example"}
@@ -89,6 +93,7 @@ async def test_gateways_have_names_and_a_pace_and_texts_find_their_way(folder):
     ]
     twilio, own = made["twilio"], made["own"]
     assert (twilio.limits.per_s, twilio.limits.burst, twilio.resends) == (10.0, 20, True)
+    assert (twilio.limits.backlog_per_s, own.limits.backlog_per_s) == (2.0, 10.0)
     assert (own.gateway.keyed, own.resends, made["mail"].resends) == (True, True, False)
     routes = gateways.routes(config.sms)
     assert routes.of(message("+4930123456")) == ("own",)
@@ -129,6 +134,62 @@ async def test_mail_is_tls_on_the_port_for_it(folder):
         assert made["m"].gateway._settings.port == port
 
 
+def secret(folder: Path) -> None:
+    file = folder / "secrets/pw"
+    file.write_text("secret12")
+    file.chmod(0o600)
+
+
+async def test_smpp_is_2775_or_3550_with_tls(folder):
+    smpp = "  gateways: [{name: s, type: smpp, host: h, username: u, password_file: secrets/pw, from: Sales%s}]\n"
+    secret(folder)
+    for more, port, in_parts in (
+        ("", 2775, True),
+        (", tls: yes", 3550, True),
+        (", long: payload", 2775, False),
+    ):
+        made = await lanes(load_config(written(folder, SMS + smpp % more)))
+        assert isinstance(made["s"].gateway, SmppGateway)
+        settings = made["s"].gateway._settings
+        assert (settings.port, settings.in_parts, settings.tls is not None) == (port, in_parts, port == 3550)
+        assert settings.connect_s + settings.answer_s < 30
+
+
+def test_smpp_without_its_library_says_what_to_install(folder, monkeypatch):
+    secret(folder)
+    monkeypatch.setitem(sys.modules, "smpplib", None)
+    text = (
+        "  gateways:\n    - name: s\n      type: smpp\n      host: h\n      username: u\n"
+        "      password_file: secrets/pw\n      from: Sales\n"
+    )
+    said = refusal(folder, SMS + text)
+    assert (
+        f":{LINES_BEFORE + 3}: sms.gateways[0].type: needs the package smpplib; install callcontrol[smpp]"
+        in said
+    )
+
+
+async def test_a_receipt_by_smpp_is_kept_in_the_store(folder):
+    secret(folder)
+    async with smsc() as server:
+        text = (
+            f"  gateways: [{{name: s, type: smpp, host: 127.0.0.1, port: {server.port}, username: u,"
+            " password_file: secrets/pw, from: Sales}]\n"
+        )
+        config = load_config(written(folder, SMS + text))
+        store = storage.store(config)
+        await store.ensure_schema()
+        await p.enqueue(store, [NewMessage(dedupe_key="k", to="+1", body="Hi", recipient="owner")])
+        [mine] = await p.claim(store, 1, p.LATER, 30.0, via="s")
+        made = gateways.lanes(config, SimulatedPbx(clock=SystemClock()), store)
+        await made[0].gateway.send(mine)
+        assert await server.answered(server.receipt("m1", "DELIVRD")) == 0
+        [one] = await store.messages(Which(), 1)
+        assert one.delivery is Delivery.DELIVERED
+        await made[0].gateway.close()
+        await store.close()
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -136,6 +197,13 @@ async def test_mail_is_tls_on_the_port_for_it(folder):
         (
             "  gateway: file\n  gateways: [{name: a, type: file}]\n",
             ":1: sms.gateway: gateways are given too; name the file among them, with `type: file`",
+        ),
+        (
+            (
+                "  gateways:\n    - name: a\n      type: smpp\n      host: h\n      username: u\n"
+                "      from: Café\n      password_file: secrets/ami\n"
+            ),
+            ":2: sms.gateways[0].password: is longer than 8 characters, which SMPP has no room for",
         ),
         (
             "  gateways:\n    - {name: a, type: twillio}\n",

@@ -56,6 +56,8 @@ def said(config, *, occasion=Occasion.MISSED, recipient=Recipient.AGENT, bot="sa
             answered_by="Bob",
             reason="nobody answered",
             waited_min=20,
+            misses=3,
+            until="10:31 (America/Denver)",
         )
     ).body
 
@@ -65,6 +67,7 @@ texts:
   country: us
   missed: "{{ lead.phone }} was missed"
   overdue: "{{ minutes }} min!"
+  resting: "{{ recipient }}: {{ misses }} missed. Rest until {{ until }}, or dial {{ code }}."
   connected:
     owner: |
       {{ agent }} has
@@ -79,6 +82,8 @@ def test_words_are_chosen_by_outcome_recipient_and_bot(load):
     config = load(TEXTS)
     assert said(config) == "+13035550142 was missed"
     assert said(config, occasion=Occasion.OVERDUE) == "20 min!"
+    rest = "Alice: 3 missed. Rest until 10:31 (America/Denver), or dial *50."
+    assert said(config, occasion=Occasion.RESTING) == rest
     assert said(config, recipient=Recipient.OWNER, bot="late") == "late, Late"
     assert said(config, recipient=Recipient.POOL, bot="late") == "+13035550142 was missed"
     owner = said(config, occasion=Occasion.CONNECTED, recipient=Recipient.OWNER)

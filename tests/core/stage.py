@@ -14,6 +14,8 @@ from callcontrol.core.model import (
     HandoffStyle,
     Leg,
     LegFate,
+    Missed,
+    MissedBecause,
     Step,
     StepKind,
 )
@@ -53,6 +55,10 @@ def leg(name: str, accept_by: AcceptBy = AcceptBy.ANSWER) -> Leg:
 
 def mobile(name: str) -> Leg:
     return leg(name, AcceptBy.KEY)
+
+
+ALICE, BOB = leg("alice"), leg("bob")
+MOBILE = mobile("mobile")
 
 
 def alive(*bridged: str, doing: e.Doing = e.Doing.ACCEPTED) -> e.Alive:
@@ -145,3 +151,15 @@ class Stage:
 
 def ids(legs: Iterable[Leg]) -> list[str]:
     return [item.id for item in legs]
+
+
+def ringing(*legs: Leg, call: Call = CALL, **chosen: object) -> Stage:
+    return Stage(call, settings(**chosen)).rings(*(legs or (ALICE,)))
+
+
+def handing_off(**chosen: object) -> Stage:
+    return ringing(ALICE, **chosen).answers("alice").joins("alice")
+
+
+def missed(because: MissedBecause) -> list[Missed]:
+    return [Missed(because=because)]

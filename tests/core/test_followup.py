@@ -1,7 +1,8 @@
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from callcontrol.core.followup import Occasion, Recipient, Worded, follow_up
+from callcontrol.core.followup import Occasion, Recipient, Worded, follow_up, word_rest
 from callcontrol.core.model import (
     AcceptBy,
     Agent,
@@ -165,3 +166,19 @@ def test_with_nobody_assigned_the_owner_is_texted():
 def test_a_lead_without_a_name_goes_by_number():
     nameless = replace(LEAD, name="")
     assert after(MISSED, lead=nameless).task.title == "Call back +15550100"
+
+
+def test_who_rests_is_told_until_when_on_their_own_clock_and_never_too_early():
+    seen = []
+
+    def note(notice):
+        seen.append(notice)
+        return Worded(body="rest")
+
+    bob = replace(ALICE, id=AgentId("bob"), name="Bob", zone=ZoneInfo("America/Denver"))
+    until = datetime(2026, 6, 1, 16, 30, 1, tzinfo=UTC)
+    assert word_rest(TransferId("t"), LEAD, BOT, ALICE, note)(bob, 3, until).body == "rest"
+    assert word_rest(TransferId("t"), LEAD, BOT, ALICE, note)(bob, 3, until - timedelta(seconds=1))
+    [first, second] = seen
+    assert (first.occasion, first.recipient, first.name, first.misses) == ("resting", "agent", "Bob", 3)
+    assert (first.until, second.until) == ("10:31 (America/Denver)", "10:30 (America/Denver)")

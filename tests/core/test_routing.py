@@ -3,6 +3,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from callcontrol.core import routing
 from callcontrol.core.model import (
@@ -27,6 +29,7 @@ from callcontrol.core.model import (
     Standing,
     Step,
     StepKind,
+    Term,
     TransferId,
     Window,
 )
@@ -218,3 +221,47 @@ def test_the_agent_who_last_spoke_with_the_lead_may_come_first():
 def test_the_rules_looked_at_are_kept_with_the_attempt():
     verdict = RuleVerdict(rule="west", fits=True, why="fits")
     assert resolve(GROUP, rules=(verdict,)).rules == (verdict,)
+
+
+PHONES = ("a0", "a1", "b0", "b1", "c0", "c1")
+soon = st.sampled_from([None, NOW - timedelta(seconds=1), NOW, NOW + timedelta(seconds=1)])
+candidates = st.builds(
+    lambda name, phones, active, available, schedule, standing: Candidate(
+        agent=replace(
+            agent(name, available=available, phones=phones),
+            active=active,
+            schedule=ALWAYS if schedule else (),
+        ),
+        standing=standing,
+    ),
+    st.sampled_from(["a", "b", "c"]),
+    st.integers(0, 2),
+    *([st.booleans()] * 3),
+    st.builds(
+        Standing,
+        resting_until=soon,
+        wrapping_until=soon,
+        claimed_by=st.sampled_from([None, TransferId("this"), TransferId("other")]),
+    ),
+)
+
+
+@given(
+    st.lists(candidates, unique_by=lambda c: c.agent.id),
+    st.dictionaries(st.sampled_from(PHONES), st.sampled_from(list(LineState))),
+    st.sets(st.sampled_from(PHONES)),
+    st.sets(st.sampled_from(["a", "b", "c"]).map(AgentId)),
+    st.sampled_from([None, pool(), pool(at_once=1), pool(at_once=2, order=PoolOrder.LONGEST_IDLE)]),
+)
+def test_no_leg_rings_an_agent_for_whom_a_term_is_false(people, lines, rung_before, declined, of):
+    phones = [phone for one in people for phone in one.agent.endpoints]
+    before = frozenset(phone for phone in phones if phone.address in rung_before)
+    so_far = SoFar(transfer=TransferId("this"), rung=before, declined=frozenset(declined))
+    resolved = resolve(GROUP, *people, lines=lines, so_far=so_far, pool=of)
+    may = {one.agent_id for one in resolved.considered if all(term.holds for term in one.terms)}
+    assert {one.agent_id for one in resolved.considered} == {one.agent.id for one in people}
+    assert all({term.term for term in one.terms} == set(Term) for one in resolved.considered)
+    assert {leg.agent_id for leg in resolved.legs} <= may
+    assert not before & {leg.endpoint for leg in resolved.legs}
+    if of is None or not of.at_once:
+        assert {leg.agent_id for leg in resolved.legs} == may

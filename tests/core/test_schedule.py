@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from hypothesis import given
@@ -128,14 +129,17 @@ HALVES = tuple(
 
 def instants_that_matter(zone: ZoneInfo) -> Iterator[datetime]:
     """Each tenth day of twenty years, and each half hour of the day before and after a change of the clock."""
-    day, offset = datetime(2020, 1, 1, tzinfo=UTC), None
-    while day.year < 2040:
-        before, offset = offset, day.astimezone(zone).utcoffset()
-        if before is not None and before != offset:
-            change = change_between(day - timedelta(days=10), day, zone)
-            yield from (change + timedelta(minutes=30 * n) for n in range(-48, 49))
-        yield day
-        day += timedelta(days=10)
+    for change in clock_changes(zone):
+        yield from (change + timedelta(minutes=30 * n) for n in range(-48, 49))
+    yield from (datetime(2020, 1, 1, tzinfo=UTC) + timedelta(days=10 * n) for n in range(731))
+
+
+@cache
+def clock_changes(zone: ZoneInfo) -> list[datetime]:
+    """Of twenty years; those that last ten days and more."""
+    days = [datetime(2020, 1, 1, tzinfo=UTC) + timedelta(days=10 * n) for n in range(731)]
+    offsets = [day.astimezone(zone).utcoffset() for day in days]
+    return [change_between(days[n - 1], days[n], zone) for n in range(1, 731) if offsets[n - 1] != offsets[n]]
 
 
 def change_between(early: datetime, late: datetime, zone: ZoneInfo) -> datetime:
@@ -148,6 +152,55 @@ def change_between(early: datetime, late: datetime, zone: ZoneInfo) -> datetime:
         else:
             late = middle
     return late.replace(second=0, microsecond=0)
+
+
+def first_open_minute(someone: Agent, after: datetime) -> datetime:
+    """By looking at each."""
+    while not schedule.is_open(someone, after):
+        after += timedelta(minutes=1)
+    return after
+
+
+def test_hours_that_begin_in_a_skipped_time_open_when_the_clock_has_skipped_it():
+    someone = agent((Window(weekday=SUNDAY, start_min=150, end_min=300),), zone=BERLIN)
+    opening = schedule.next_opening(someone, datetime(2026, 3, 28, 12, tzinfo=UTC))
+    assert f"{opening:%a %H:%M}" == "Sun 03:00"
+    assert opening.astimezone(UTC) == datetime(2026, 3, 29, 1, 0, tzinfo=UTC)
+
+
+def test_hours_in_a_repeated_time_open_a_second_time():
+    someone = agent((Window(weekday=SUNDAY, start_min=110, end_min=150),), zone=BERLIN)
+    first_2_45 = datetime(2026, 10, 25, 0, 45, tzinfo=UTC)
+    opening = schedule.next_opening(someone, first_2_45)
+    assert (f"{opening:%a %H:%M}", opening.astimezone(UTC).hour) == ("Sun 02:00", 1)
+
+
+@given(
+    st.lists(
+        st.builds(
+            Window,
+            weekday=st.integers(0, 6),
+            start_min=st.integers(0, 240),
+            end_min=st.integers(1, 300),
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+    st.sampled_from(sorted(available_timezones())),
+    st.integers(0, 10_000),
+    st.integers(-180, 180),
+)
+def test_what_opens_next_opens_first_round_any_change_of_the_clock(weekly, name, which, minutes):
+    zone = ZoneInfo(name)
+    changes = clock_changes(zone)
+    change = changes[which % len(changes)] if changes else at("2026-06-01T00:00", UTC)
+    someone, now = agent(tuple(weekly), zone=zone), change + timedelta(minutes=minutes)
+    expected = first_open_minute(someone, now + timedelta(minutes=1))
+    opening = schedule.next_opening(someone, now).astimezone(UTC)  # two of one zone compare by the clock
+    if schedule.is_open(someone, now):
+        assert opening > now
+    else:
+        assert opening == expected
 
 
 def test_round_the_clock_has_no_gap_in_any_zone_in_twenty_years():

@@ -3,10 +3,10 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from callcontrol.core.segments import Encoding, characters, cut, measure
+from callcontrol.core.segments import Encoding, characters, cut, encode, encoding_of, measure, split
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
 FLAG = "\U0001f1e9\U0001f1ea"
@@ -38,6 +38,35 @@ FLAG = "\U0001f1e9\U0001f1ea"
 def test_a_text_is_measured_as_it_will_be_sent(text, encoding, units, segments):
     found = measure(text)
     assert (found.encoding, found.units, found.segments) == (encoding, units, segments)
+
+
+@pytest.mark.parametrize(
+    ("text", "octets"),
+    [
+        ("@Ξ", b"\x00\x1a"),
+        ("Æ à", b"\x1c\x20\x7f"),  # on both sides of the escape's place
+        ("[5 €]\f", b"\x1b\x3c5 \x1b\x65\x1b\x3e\x1b\x0a"),
+        ("ж\U0001f600", b"\x04\x36\xd8\x3d\xde\x00"),
+    ],
+)
+def test_a_carrier_is_given_septets_or_16_bit_units(text, octets):
+    assert encode(text, encoding_of(text)) == octets
+
+
+def test_an_escape_of_the_text_s_own_is_no_gsm_7():
+    assert encoding_of("\x1b") is Encoding.UCS_2
+
+
+@given(st.text(alphabet="aж€[\U0001f600\n ", min_size=50, max_size=700))
+@example("a" * 152 + "€" + "a" * 152)
+@example("ж" * 66 + "\U0001f600" + "ж" * 66)
+def test_the_segments_are_as_many_as_were_measured_and_none_is_too_large(text):
+    found, segments = measure(text), split(text)
+    assert "".join(segments) == text
+    assert len(segments) == found.segments
+    if len(segments) > 1:
+        room = 153 if found.encoding is Encoding.GSM_7 else 134
+        assert all(len(encode(segment, found.encoding)) <= room for segment in segments)
 
 
 def test_a_text_that_fits_is_left_alone():

@@ -7,9 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from callcontrol.core import events as e
-from callcontrol.core.leg import LegState
 from callcontrol.core.model import ChannelId, Connected, HandoffStyle, LegFate, TransferId
-from callcontrol.core.transfer import State, Transfer
+from callcontrol.core.transfer import LegState, State, Transfer
 from tests.core.stage import APP_CALL, BOT, CALL, LEAD, Stage, alive, ids, leg, mobile, survey
 from tests.core.stage import settings as chosen
 

@@ -1,20 +1,27 @@
 from callcontrol.core import events as e
 from callcontrol.core.model import HandoffStyle, LegFate, Missed, MissedBecause
 from callcontrol.core.transfer import State, Transfer
-from tests.core.stage import APP_CALL, ASSIGNED, BOT, GROUP, LEAD, Stage, alive, leg, mobile, settings, survey
+from tests.core.stage import (
+    ALICE,
+    APP_CALL,
+    ASSIGNED,
+    BOB,
+    BOT,
+    GROUP,
+    LEAD,
+    MOBILE,
+    Stage,
+    alive,
+    ringing,
+    survey,
+)
 
-ALICE, BOB = leg("alice"), leg("bob")
-MOBILE = mobile("mobile")
 RINGING = alive(doing=e.Doing.RINGING)
 TALKING = {"lead": alive("bot"), "bot": alive("lead")}
 
 
 def cut(stage: Stage) -> Stage:
     return stage.does(e.LinkLost(), after=0.5)
-
-
-def ringing(*legs, **chosen) -> Stage:
-    return Stage(chosen=settings(**chosen)).rings(*legs)
 
 
 def test_while_the_link_is_lost_no_phone_times_out():

@@ -97,7 +97,7 @@ class Office:
         self, store: SqlStore, clock: VirtualClock, pbx: SimulatedPbx, speech: Speech | None
     ) -> None:
         self.store, self.clock, self.pbx, self.speech = store, clock, pbx, speech
-        self.outcomes = 0
+        self.outcomes = self.phases = 0
         self.open_switchboard()
 
     def open_switchboard(self) -> None:
@@ -108,11 +108,15 @@ class Office:
             speech=self.speech,
             clock=self.clock,
             on_outcome=self._outcome,
+            on_phase=self._phase,
         )
         self.running = asyncio.create_task(self.switchboard.run())
 
     def _outcome(self) -> None:
         self.outcomes += 1
+
+    def _phase(self) -> None:
+        self.phases += 1
 
     async def until_ready(self) -> None:
         while not self.switchboard.ready:

@@ -54,6 +54,17 @@ async def test_a_connected_lead_is_told_step_by_step(tmp_path, listening):
         assert (hooks[3]["data"]["by"], hooks[3]["data"]["why"]) == (transfer, "connected: assigned_agent")
 
 
+async def test_the_outbox_hears_of_what_is_to_be_told_when_it_has_been_written(tmp_path, listening):
+    async with office(tmp_path, store_class=listening, alice=ANSWERS) as at:
+        await at.asks()
+        assert (at.phases, [hook["type"] for hook in await told(at)]) == (1, ["transfer.requested"])
+        await at.passes(0.5)
+        kinds = ["transfer.requested", "transfer.ringing"]
+        assert (at.phases, [hook["type"] for hook in await told(at)]) == (2, kinds)
+        await at.passes(2)
+        assert at.phases == 2, "what only the bot is told wakes nobody"
+
+
 async def test_each_attempt_that_rings_is_told_once(tmp_path, listening):
     phones = {"alice": RINGS, "bob": RINGS, "carol": RINGS, MOBILE: ACCEPTS}
     async with office(tmp_path, store_class=listening, **phones) as at:

@@ -304,6 +304,17 @@ async def test_a_promise_reserves_the_agents_for_the_transfer_that_follows(tmp_p
         assert at.verbs("ring") == ["ring alice"]
 
 
+async def test_of_ten_promises_asked_for_at_once_one_agent_is_promised_once(tmp_path):
+    async with office(tmp_path, people=solo()) as at:
+        now = at.clock.now()
+        asked = [
+            reachable(at.store, at.pbx.line, BotId("sami"), LeadId("lea"), now, hold_s=20) for _ in range(10)
+        ]
+        promises = await asyncio.gather(*asked)
+        assert [promise.held for promise in promises if promise.reachable] == [("alice",)]
+        assert all(promise.hold_id is None for promise in promises if not promise.reachable)
+
+
 async def test_a_promise_that_was_not_taken_up_ends(tmp_path):
     async with office(tmp_path, people=solo()) as at:
         await reachable(at.store, at.pbx.line, BotId("sami"), LeadId("lea"), at.clock.now(), hold_s=20)

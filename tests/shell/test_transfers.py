@@ -41,11 +41,14 @@ ACCEPTS = Behaviour(does=Does.ANSWERS, after_s=2.0, presses_after_s=1.5)
 
 async def test_the_assigned_agent_answers_and_the_bot_hands_over(tmp_path):
     async with office(tmp_path, alice=ANSWERS) as at:
+        assert not at.switchboard.deciding
         call, transfer = await at.asks()
+        assert at.switchboard.deciding
         await at.passes(2)
         assert call.lead in at.pbx.talking(call.bot)
         at.pbx.hangs_up(call.bot)
         await at.passes(1)
+        assert (at.switchboard.deciding, at.switchboard.live) == (False, 1)
         row = await at.row(transfer)
         assert isinstance(row.outcome, Connected)
         assert row.outcome.by is ConnectedBy.ASSIGNED_AGENT

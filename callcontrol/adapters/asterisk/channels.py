@@ -8,8 +8,9 @@ import re
 
 from callcontrol.adapters.asterisk.frames import Frame
 from callcontrol.adapters.asterisk.ledger import Ledger
-from callcontrol.adapters.asterisk.link import Fields, RefusedError, Reply
+from callcontrol.adapters.asterisk.link import Fields, Reply
 from callcontrol.adapters.asterisk.session import Supervisor
+from callcontrol.adapters.orders import RefusedError
 from callcontrol.core.model import ChannelId
 from callcontrol.ports import ChannelUnknownError
 

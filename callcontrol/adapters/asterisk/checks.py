@@ -12,8 +12,9 @@ from callcontrol.adapters.asterisk import originates
 from callcontrol.adapters.asterisk.dialstrings import dial_string
 from callcontrol.adapters.asterisk.frames import Frame
 from callcontrol.adapters.asterisk.ledger import EVENTS
-from callcontrol.adapters.asterisk.link import AmiLink, Fields, LoginError, RefusedError
+from callcontrol.adapters.asterisk.link import AmiLink, Fields
 from callcontrol.adapters.asterisk.settings import AsteriskSettings
+from callcontrol.adapters.orders import LoginError, RefusedError
 from callcontrol.core.model import Agent, Endpoint
 from callcontrol.ports import Finding, PortError
 

@@ -12,16 +12,16 @@ from callcontrol.adapters.asterisk.causes import NO_CHANNEL, cause_text, ended_b
 from callcontrol.adapters.asterisk.following import Following
 from callcontrol.adapters.asterisk.frames import Frame
 from callcontrol.adapters.asterisk.places import Places
+from callcontrol.adapters.dialplan import agents_wish
 from callcontrol.core import events as e
 from callcontrol.core.model import Call, ChannelId, TransferId
-from callcontrol.ports import AgentAsked, AgentWish, HandoffDone, Report, TransferAsked
+from callcontrol.ports import HandoffDone, Report, TransferAsked
 
 EVENTS = (
     *("Newstate", "Rename", "DialBegin", "DialEnd", "Hangup", "BridgeEnter", "BridgeLeave"),
     *("UserEvent", "OriginateResponse"),
     "DeviceStateChange",  # of phones, not channels: `lines` has them
 )
-MAX_REST_MIN = 480
 
 _RINGING, _UP = "5", "6"  # ChannelState
 _LEG_CONTEXT = "callcontrol-leg"
@@ -265,18 +265,9 @@ class Ledger:
             yield from _leg_says(leg, name, frame)
 
     def _agent_asked(self, frame: Frame, channel: ChannelId) -> Iterator[Report]:
-        """A wish that is none stays without an answer, and the phone says so."""
-        technology, given = frame.get("Channel", "").partition("/")[0], frame.get("Minutes", "")
-        minutes = int(given) if given.isdecimal() and len(given) <= 3 else 0
-        wish = frame.get("Wish", "")
-        if wish not in tuple(AgentWish) or (wish == AgentWish.REST and not 1 <= minutes <= MAX_REST_MIN):
-            return
-        yield AgentAsked(
-            channel=channel,
-            address=self._address_of(f"{technology}/{frame.get('Address', '')}"),
-            wish=AgentWish(wish),
-            minutes=minutes if wish == AgentWish.REST else 0,
-        )
+        technology = frame.get("Channel", "").partition("/")[0]
+        address = self._address_of(f"{technology}/{frame.get('Address', '')}")
+        return agents_wish(channel, address, frame.get("Wish", ""), frame.get("Minutes", ""))
 
 
 def _by(leg: LegTrack, cause: str) -> e.EndedBy:

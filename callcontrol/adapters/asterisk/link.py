@@ -20,6 +20,7 @@ from panoramisk.message import Message
 
 from callcontrol.adapters.asterisk.frames import Frame, Framer, OverlongError, checked
 from callcontrol.adapters.asterisk.settings import AsteriskSettings
+from callcontrol.adapters.orders import LinkError, LoginError, RefusedError, SilenceError
 from callcontrol.ports import PortError
 
 log = structlog.get_logger(__name__)
@@ -36,35 +37,6 @@ NEVER_A_REPLY = (
 )
 
 Fields = Mapping[str, str | Sequence[str]]
-
-
-class LinkError(PortError):
-    """The session is lost. `maybe_done`: the switch may have carried the action out all the same."""
-
-    def __init__(self, why: str, *, maybe_done: bool) -> None:
-        super().__init__(why, retryable=True)
-        self.maybe_done = maybe_done
-
-
-class SilenceError(PortError):
-    """No reply in time. The switch may have carried the action out all the same."""
-
-    def __init__(self, action: str) -> None:
-        super().__init__(f"the switch did not answer {action}", retryable=False)
-
-
-class RefusedError(PortError):
-    """`Response: Error`."""
-
-    def __init__(self, action: str, said: str) -> None:
-        super().__init__(f"the switch refused {action}: {said}", retryable=False)
-        self.said = said
-
-
-class LoginError(PortError):
-    def __init__(self, said: str) -> None:
-        super().__init__(f"the switch refused the login: {said}", retryable=True)
-        self.said = said
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 import base64
 
 from callcontrol.adapters.asterisk.dialstrings import dial_string, is_pjsip
-from callcontrol.adapters.asterisk.link import LinkError, RefusedError, SilenceError
 from callcontrol.adapters.asterisk.session import Supervisor
 from callcontrol.adapters.asterisk.settings import AsteriskSettings
+from callcontrol.adapters.orders import LinkError, RefusedError, SilenceError
 from callcontrol.core.model import Endpoint
 from callcontrol.ports import DoubtError, PortError
 

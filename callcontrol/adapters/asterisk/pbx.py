@@ -7,11 +7,12 @@ import asyncio
 import contextlib
 import re
 import uuid
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
 
+from callcontrol.adapters import dialplan
 from callcontrol.adapters.asterisk import checks, messages, originates
 from callcontrol.adapters.asterisk.causes import ANSWERED_ELSEWHERE, NORMAL_CLEARING
 from callcontrol.adapters.asterisk.channels import Channels
@@ -20,9 +21,9 @@ from callcontrol.adapters.asterisk.frames import Frame
 from callcontrol.adapters.asterisk.lamps import Lamps
 from callcontrol.adapters.asterisk.ledger import CallTrack, Ledger, LegTrack
 from callcontrol.adapters.asterisk.lines import Lines
-from callcontrol.adapters.asterisk.link import RefusedError, SilenceError
 from callcontrol.adapters.asterisk.session import Supervisor
 from callcontrol.adapters.asterisk.settings import AsteriskSettings
+from callcontrol.adapters.orders import Errands, RefusedError, SilenceError
 from callcontrol.core import events as e
 from callcontrol.core.events import Why
 from callcontrol.core.model import (
@@ -43,32 +44,11 @@ from callcontrol.ports import ChannelUnknownError, Finding, HandoffDone, PortErr
 log = structlog.get_logger(__name__)
 
 HANGUP_WITHIN_S = 0.1  # of an OriginateResponse, which overtakes it in the switch
-RUNNING_WITHIN_S = 0.3  # from picked up to the first line of our dialplan
 CHANNEL_WITHIN_S = 2.0  # from an accepted Originate to its channel
 POLL_S = 0.05
 MARK_AFTER_S = 0.02  # at the latest, that a lead's dialplan is told of its transfer
-HOLD_CONTEXTS = ("callcontrol-lead", "callcontrol-transfer", "callcontrol-bot-gone")
-MAX_FALLBACKS = 9  # extensions of callcontrol-fallback-leg
-MAX_STRINGS = 900  # characters of them all: they travel in one AMI field
 
-_GOTO = re.compile(r"([A-Za-z0-9_.-]{1,79}),([A-Za-z0-9_+*#.-]{1,79}),([A-Za-z0-9_]{1,30})")
-_SOUND = re.compile(r"/[A-Za-z0-9_./+-]{1,400}")
-_BOT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9 .,:'_-]+")
-
-_FAREWELL = {
-    Why.ANSWERED_ELSEWHERE: "taken",
-    Why.TAKEN: "taken",
-    Why.LEAD_HUNG_UP: "lead-gone",
-    Why.CANCELLED: "called-off",
-    Why.JOIN_FAILED: "failed",
-    Why.NO_CONSENT: "expired",
-    Why.RING_TIMEOUT: "expired",
-    Why.UNREACHABLE: "expired",
-}
-_NO_MISSED_CALL = (Why.ANSWERED_ELSEWHERE, Why.TAKEN)
-
-
 _CAUSES_OF_A_SHUTDOWN = ("0", "16")
 
 
@@ -81,7 +61,7 @@ class AsteriskPbx:
         self._channels = Channels(self._supervisor, self._ledger)
         self._lamps = Lamps(self._channels)
         self._report: Callable[[Report], None] = lambda _: None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._errands = Errands()
         self._published: dict[BotId, str] = {}
         self._unmarked: set[TransferId] = set()  # whose leads do not know yet
 
@@ -92,9 +72,7 @@ class AsteriskPbx:
         try:
             await self._supervisor.run(report)
         finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._errands.stop()
 
     @property
     def linked(self) -> bool:
@@ -109,7 +87,7 @@ class AsteriskPbx:
             return
         reports = list(self._ledger.apply(frame))
         if reports and frame.get("Event") == "Hangup" and frame.get("Cause") in _CAUSES_OF_A_SHUTDOWN:
-            self._spawn(self._tell_unless_shutting_down(reports))
+            self._errands.send(self._tell_unless_shutting_down(reports))
         else:
             for report in reports:
                 self._tell(report)
@@ -174,7 +152,7 @@ class AsteriskPbx:
     def watch(self, transfer_id: TransferId, call: Call) -> None:
         if self._ledger.watch(transfer_id, call) and self.linked:
             self._unmarked.add(transfer_id)
-            self._spawn(self._mark_in_time(transfer_id, call.lead))
+            self._errands.send(self._mark_in_time(transfer_id, call.lead))
 
     async def _mark_in_time(self, transfer_id: TransferId, lead: ChannelId) -> None:
         """Where no phone is rung at once."""
@@ -201,7 +179,7 @@ class AsteriskPbx:
             and self.linked
             and (place := self._ledger.places.get(call.call.lead)) is not None
         ):
-            self._spawn(self._let_go(call, place.name))
+            self._errands.send(self._let_go(call, place.name))
 
     async def _let_go(self, call: CallTrack, lead: str) -> None:
         """A lead that our dialplan still holds has nobody left to wait for."""
@@ -229,14 +207,14 @@ class AsteriskPbx:
             by_answering=_by_answering(order.leg),
         )
         self._ledger.add_leg(leg)
-        self._spawn(self._mark(order.transfer_id, order.lead))
+        self._errands.send(self._mark(order.transfer_id, order.lead))
         try:
             await self._channels.act("Originate", fields)
         except RefusedError:
             self._ledger.drop(leg.id)
             raise
         except SilenceError:  # it may ring all the same, and nobody would take it
-            self._spawn(self.hang_up(leg.id, Why.CANCELLED, answered=False))
+            self._errands.send(self.hang_up(leg.id, Why.CANCELLED, answered=False))
             raise
 
     async def hang_up(self, channel: ChannelId, why: Why, *, answered: bool) -> None:
@@ -244,7 +222,7 @@ class AsteriskPbx:
         if answered or (leg is not None and leg.up):
             await self._see_off(channel, leg, why)
             return
-        cause = ANSWERED_ELSEWHERE if why in _NO_MISSED_CALL else NORMAL_CLEARING
+        cause = ANSWERED_ELSEWHERE if why in dialplan.NO_MISSED_CALL else NORMAL_CLEARING
         deadline = asyncio.get_running_loop().time() + CHANNEL_WITHIN_S
         while not await self._channels.hang_up(channel, cause):
             # An Originate was accepted, but its channel is not made yet: it would ring on.
@@ -258,7 +236,7 @@ class AsteriskPbx:
         if why is not Why.CALL_OVER:
             await _running(leg)
             try:
-                await self._channels.redirect(channel, "callcontrol-bye", _FAREWELL[why])
+                await self._channels.redirect(channel, "callcontrol-bye", dialplan.FAREWELL[why])
             except ChannelUnknownError:
                 return
             except RefusedError as error:
@@ -311,7 +289,7 @@ class AsteriskPbx:
         """An agent has left: what was being said to him stops, and is not reported as said."""
         for channel in self._ledger.unheard():
             self._ledger.silence(channel)
-            self._spawn(self._channels.hang_up(channel, NORMAL_CLEARING))
+            self._errands.send(self._channels.hang_up(channel, NORMAL_CLEARING))
 
     async def release_bot(self, channel: ChannelId) -> None:
         self._mark_connected(channel, handoff_over=True)
@@ -321,17 +299,14 @@ class AsteriskPbx:
         """From here on an agent who hangs up ends the call: the dialplan must not hold the lead then."""
         lead = self._ledger.connected(channel, handoff_over=handoff_over)
         if lead is not None:
-            self._spawn(self._channels.set(lead, "CALLCONTROL_CONNECTED", "1"))
+            self._errands.send(self._channels.set(lead, "CALLCONTROL_CONNECTED", "1"))
 
     async def return_lead(self, lead: ChannelId, goto: str) -> None:
         if goto:
-            place = _GOTO.fullmatch(goto)
-            if place is None:
-                raise PortError(f"{goto!r} is no context,extension,priority", retryable=False)
-            await self._channels.redirect(lead, place[1], place[2], place[3])
+            await self._channels.redirect(lead, *dialplan.place(goto))
             return
         row = await self._channels.status(self._channels.address(lead))
-        if row.get("Context") in HOLD_CONTEXTS:
+        if row.get("Context") in dialplan.HOLD_CONTEXTS:
             await self._channels.redirect(lead, "callcontrol-lead", "missed")
 
     # --- the dialplan's questions
@@ -348,14 +323,8 @@ class AsteriskPbx:
         await asyncio.gather(said, self._channels.set(channel, "CALLCONTROL_ACK", ack))
 
     async def publish_fallbacks(self, bot_id: BotId, endpoints: Sequence[Endpoint]) -> None:
-        if not _BOT_ID.fullmatch(bot_id):
-            raise PortError(f"{bot_id!r} is no bot id the dialplan can use", retryable=False)
-        strings = list(dict.fromkeys(dial_string(endpoint, self._settings) for endpoint in endpoints))
-        kept = strings[:MAX_FALLBACKS]
-        while len("&".join(kept)) > MAX_STRINGS:
-            kept.pop()
-        if len(kept) < len(strings):
-            log.warning("not every fallback number fits into the switch", bot=bot_id, left=len(kept))
+        strings = (dial_string(endpoint, self._settings) for endpoint in endpoints)
+        kept = dialplan.fallbacks(bot_id, strings)
         news = {bot_id: f"{self._supervisor.pbx_started} {kept}"}
         if news.items() <= self._published.items():
             return
@@ -389,30 +358,10 @@ class AsteriskPbx:
     async def message(self, endpoint: Endpoint, body: str) -> None:
         await messages.send(self._supervisor, self._settings, endpoint, body)
 
-    # --- small things
-
-    def _spawn(self, work: Coroutine[None, None, object]) -> None:
-        """In the background, where nobody waits for the answer."""
-
-        async def quietly() -> None:
-            try:
-                await work
-            except ChannelUnknownError:
-                pass
-            except PortError as error:
-                log.warning("an order in passing was not taken", error=str(error))
-
-        task = asyncio.create_task(quietly())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
 
 async def _running(leg: LegTrack | None) -> None:
-    """A leg that has been answered comes to our dialplan a moment later, and can be moved from then on."""
-    if leg is not None and not leg.running.is_set():
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(RUNNING_WITHIN_S):
-                await leg.running.wait()
+    if leg is not None:
+        await dialplan.comes_to_run(leg.running)
 
 
 def _by_answering(leg: Leg) -> bool:
@@ -420,14 +369,9 @@ def _by_answering(leg: Leg) -> bool:
 
 
 def _held(row: Frame) -> bool:
-    return row.get("Context") == "callcontrol-lead" and row.get("Exten") in ("hold", "join")
+    return (row.get("Context"), row.get("Exten")) in dialplan.HELD
 
 
 def _sound(path: Path) -> str:
     """As Playback takes it: no suffix, so that the switch picks the format it likes best."""
-    text = str(path.with_suffix(""))
-    if not _SOUND.fullmatch(text) or ".." in path.parts:
-        raise PortError(
-            f"{text!r} can't be played: use letters, digits and ._+- in its path", retryable=False
-        )
-    return text
+    return dialplan.playable(path.with_suffix(""))

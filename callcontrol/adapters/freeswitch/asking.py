@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterator
 
+from callcontrol.adapters import dialplan
 from callcontrol.adapters.freeswitch.frames import Event
 from callcontrol.core.model import ChannelId
-from callcontrol.ports import AgentAsked, AgentWish, TransferAsked
-
-MAX_REST_MIN = 480
+from callcontrol.ports import AgentAsked, TransferAsked
 
 
 def transfer(event: Event, channel: ChannelId) -> TransferAsked:
@@ -33,15 +32,5 @@ def transfer(event: Event, channel: ChannelId) -> TransferAsked:
 
 
 def agents_wish(event: Event, channel: ChannelId, address_of: Callable[[str], str]) -> Iterator[AgentAsked]:
-    """A wish that is none stays without an answer, and the phone says so."""
-    given, wish = event.get("Minutes", ""), event.get("Wish", "")
-    minutes = int(given) if given.isdecimal() and len(given) <= 3 else 0
-    if wish not in tuple(AgentWish) or (wish == AgentWish.REST and not 1 <= minutes <= MAX_REST_MIN):
-        return
     user = event.get("variable_user_name") or event.get("variable_sip_auth_username", "")
-    yield AgentAsked(
-        channel=channel,
-        address=address_of(user),
-        wish=AgentWish(wish),
-        minutes=minutes if wish == AgentWish.REST else 0,
-    )
+    return dialplan.agents_wish(channel, address_of(user), event.get("Wish", ""), event.get("Minutes", ""))

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 
 from callcontrol.adapters.freeswitch.ledger import Ledger
-from callcontrol.adapters.freeswitch.link import RefusedError
 from callcontrol.adapters.freeswitch.session import Supervisor
+from callcontrol.adapters.orders import RefusedError
 from callcontrol.core.model import ChannelId
 from callcontrol.ports import ChannelUnknownError, PortError
 

@@ -14,9 +14,10 @@ from callcontrol.adapters.freeswitch.dialstrings import dial_string
 from callcontrol.adapters.freeswitch.frames import Event
 from callcontrol.adapters.freeswitch.ledger import EVENTS
 from callcontrol.adapters.freeswitch.lines import Lines
-from callcontrol.adapters.freeswitch.link import EslLink, LoginError, RefusedError
+from callcontrol.adapters.freeswitch.link import EslLink
 from callcontrol.adapters.freeswitch.session import list_users, show
 from callcontrol.adapters.freeswitch.settings import FreeswitchSettings
+from callcontrol.adapters.orders import LoginError, RefusedError
 from callcontrol.core.model import Agent, Endpoint, LineState
 from callcontrol.ports import Finding, PortError
 

@@ -23,6 +23,7 @@ from greenswitch.esl import InboundESL
 from callcontrol.adapters.freeswitch.frames import Event, Frame, Framer, GarbledError, checked, event
 from callcontrol.adapters.freeswitch.hub import the_hub
 from callcontrol.adapters.freeswitch.settings import FreeswitchSettings
+from callcontrol.adapters.orders import LinkError, LoginError, RefusedError, SilenceError
 from callcontrol.ports import PortError
 
 log = structlog.get_logger(__name__)
@@ -36,35 +37,6 @@ NUDGE_S = (
 _AT_ONCE = 65536
 _REPLIES = ("command/reply", "api/response")
 _LOST_EVENTS = re.compile(rb"Lost \[?\d+\]? (?:events|log lines)|because of (?:too many )?lost")
-
-
-class LinkError(PortError):
-    """The session is lost. `maybe_done`: the switch may have carried the command out all the same."""
-
-    def __init__(self, why: str, *, maybe_done: bool) -> None:
-        super().__init__(why, retryable=True)
-        self.maybe_done = maybe_done
-
-
-class SilenceError(PortError):
-    """No reply in time. The switch may have carried the command out all the same."""
-
-    def __init__(self, command: str) -> None:
-        super().__init__(f"the switch did not answer {command}", retryable=False)
-
-
-class RefusedError(PortError):
-    """`-ERR` or `-USAGE`."""
-
-    def __init__(self, command: str, said: str) -> None:
-        super().__init__(f"the switch refused {command}: {said}", retryable=False)
-        self.said = said
-
-
-class LoginError(PortError):
-    def __init__(self, said: str) -> None:
-        super().__init__(f"the switch refused the login: {said}", retryable=True)
-        self.said = said
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """SIP MESSAGEs to phones. The switch tells that it has taken one, not what the phone said to it."""
 
 from callcontrol.adapters.freeswitch.lines import Lines
-from callcontrol.adapters.freeswitch.link import LinkError, SilenceError
 from callcontrol.adapters.freeswitch.session import Supervisor
+from callcontrol.adapters.orders import LinkError, SilenceError
 from callcontrol.core.model import Endpoint, LineState
 from callcontrol.ports import DoubtError, PortError, UnreachableError
 

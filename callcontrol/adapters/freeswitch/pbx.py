@@ -7,11 +7,12 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
 
+from callcontrol.adapters import dialplan
 from callcontrol.adapters.freeswitch import checks, messages, originates
 from callcontrol.adapters.freeswitch.causes import ANSWERED_ELSEWHERE, CANCELLED, NORMAL_CLEARING, SHUTDOWN
 from callcontrol.adapters.freeswitch.channels import Channels
@@ -20,9 +21,9 @@ from callcontrol.adapters.freeswitch.frames import Event, Row
 from callcontrol.adapters.freeswitch.lamps import Lamps
 from callcontrol.adapters.freeswitch.ledger import Announcement, CallTrack, Ledger, LegTrack
 from callcontrol.adapters.freeswitch.lines import Lines
-from callcontrol.adapters.freeswitch.link import RefusedError, SilenceError
 from callcontrol.adapters.freeswitch.session import Supervisor
 from callcontrol.adapters.freeswitch.settings import FreeswitchSettings
+from callcontrol.adapters.orders import Errands, RefusedError, SilenceError
 from callcontrol.core import events as e
 from callcontrol.core.events import Why
 from callcontrol.core.model import (
@@ -42,31 +43,11 @@ from callcontrol.ports import ChannelUnknownError, Finding, HandoffDone, PortErr
 
 log = structlog.get_logger(__name__)
 
-RUNNING_WITHIN_S = 0.3  # from picked up to the first line of our dialplan
 CHANNEL_WITHIN_S = 2.0  # from an accepted originate to its channel
 POLL_S = 0.05
-HOLD_CONTEXTS = ("callcontrol-lead", "callcontrol-transfer", "callcontrol-bot-gone")
-HELD = (("callcontrol-lead", "hold"), ("callcontrol-lead", "join"))
-MAX_FALLBACKS = 9
-MAX_STRINGS = 900  # characters of them all
 AFTER_BRIDGE = "s:XML:callcontrol-bot-gone"
 
-_GOTO = re.compile(r"([A-Za-z0-9_.-]{1,79}),([A-Za-z0-9_+*#.-]{1,79}),([A-Za-z0-9_]{1,30})")
-_SOUND = re.compile(r"/[A-Za-z0-9_./+-]{1,400}")
-_BOT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9 .:_-]+")
-
-_FAREWELL = {
-    Why.ANSWERED_ELSEWHERE: "taken",
-    Why.TAKEN: "taken",
-    Why.LEAD_HUNG_UP: "lead-gone",
-    Why.CANCELLED: "called-off",
-    Why.JOIN_FAILED: "failed",
-    Why.NO_CONSENT: "expired",
-    Why.RING_TIMEOUT: "expired",
-    Why.UNREACHABLE: "expired",
-}
-_NO_MISSED_CALL = (Why.ANSWERED_ELSEWHERE, Why.TAKEN)
 
 
 class FreeswitchPbx:
@@ -78,7 +59,7 @@ class FreeswitchPbx:
         self._channels = Channels(self._supervisor, self._ledger)
         self._lamps = Lamps(self._supervisor, settings.domain)
         self._report: Callable[[Report], None] = lambda _: None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._errands = Errands()
         self._published: dict[BotId, str] = {}
 
     # --- the link
@@ -88,9 +69,7 @@ class FreeswitchPbx:
         try:
             await self._supervisor.run(report)
         finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._errands.stop()
 
     @property
     def linked(self) -> bool:
@@ -101,7 +80,7 @@ class FreeswitchPbx:
 
     def _event(self, event: Event) -> None:
         if event.get("Event-Name") == "PRESENCE_PROBE":
-            self._spawn(self._lamps.probed(event))
+            self._errands.send(self._lamps.probed(event))
         reports = list(self._ledger.apply(event))
         if event.get("Hangup-Cause") in SHUTDOWN:
             return  # not that everybody has left: the next survey tells
@@ -134,7 +113,7 @@ class FreeswitchPbx:
                 "CALLCONTROL_TRANSFER": transfer_id,
                 "transfer_after_bridge": AFTER_BRIDGE,
             }
-            self._spawn(self._channels.set(call.lead, variables))
+            self._errands.send(self._channels.set(call.lead, variables))
 
     def watch_leg(self, transfer_id: TransferId, call: Call, leg: Leg) -> None:
         self._ledger.add_leg(LegTrack(leg.id, transfer_id, call.lead, by_answering=_by_answering(leg)))
@@ -144,7 +123,7 @@ class FreeswitchPbx:
         call = self._ledger.forget(transfer_id)
         if call is not None and self.linked:
             lead = call.call.lead
-            self._spawn(
+            self._errands.send(
                 self._let_go(call, with_bot=call.call.bot is not None and partners.get(lead) == call.call.bot)
             )
 
@@ -158,7 +137,7 @@ class FreeswitchPbx:
             # Its agent's leg has ended; it may not have noticed yet, and will look at this then.
             variables |= {"CALLCONTROL_CONNECTED": "1"}
         await self._channels.set(lead, variables)
-        if await self._channels.place(lead) in HELD and await self._channels.partner(lead) is None:
+        if await self._channels.place(lead) in dialplan.HELD and await self._channels.partner(lead) is None:
             await self._channels.transfer(
                 lead, "callcontrol-lead", "connected" if call.was_joined else "missed"
             )
@@ -175,7 +154,7 @@ class FreeswitchPbx:
             self._ledger.drop(leg.id)
             raise
         except SilenceError:  # it may ring all the same, and nobody would take it
-            self._spawn(self.hang_up(leg.id, Why.CANCELLED, answered=False))
+            self._errands.send(self.hang_up(leg.id, Why.CANCELLED, answered=False))
             raise
 
     async def hang_up(self, channel: ChannelId, why: Why, *, answered: bool) -> None:
@@ -183,7 +162,7 @@ class FreeswitchPbx:
         if answered or (leg is not None and leg.up):
             await self._see_off(channel, leg, why)
             return
-        cause = ANSWERED_ELSEWHERE if why in _NO_MISSED_CALL else CANCELLED
+        cause = ANSWERED_ELSEWHERE if why in dialplan.NO_MISSED_CALL else CANCELLED
         deadline = asyncio.get_running_loop().time() + CHANNEL_WITHIN_S
         while not await self._channels.hang_up(channel, cause):
             # An originate was accepted, but its channel is not made yet: it would ring on.
@@ -198,7 +177,7 @@ class FreeswitchPbx:
         if why is not Why.CALL_OVER:
             await _running(leg)
             try:
-                await self._channels.transfer(channel, "callcontrol-bye", _FAREWELL[why])
+                await self._channels.transfer(channel, "callcontrol-bye", dialplan.FAREWELL[why])
             except ChannelUnknownError:
                 return
             except RefusedError as error:
@@ -210,7 +189,7 @@ class FreeswitchPbx:
     async def brief(self, channel: ChannelId, sound: Path) -> None:
         await _running(self._ledger.legs.get(channel))
         await asyncio.gather(
-            self._channels.set(channel, {"CALLCONTROL_SOUND": _sound(sound)}),
+            self._channels.set(channel, {"CALLCONTROL_SOUND": dialplan.playable(sound)}),
             self._channels.transfer(channel, "callcontrol-leg", "brief"),
         )
 
@@ -247,7 +226,7 @@ class FreeswitchPbx:
 
     async def announce(self, transfer_id: TransferId, lead: ChannelId, sounds: Sequence[Path]) -> None:
         """Laid over what lead and agent hear, each for itself: their bridge is not touched."""
-        files = [_sound(sound) for sound in sounds]
+        files = [dialplan.playable(sound) for sound in sounds]
         file = files[0] if len(files) == 1 else f"file_string://{'!'.join(files)}"
         call = self._ledger.calls.get(transfer_id)
         told = Announcement(transfer_id, file, agent=None if call is None else call.joined)
@@ -266,7 +245,7 @@ class FreeswitchPbx:
     def _silence_announcements(self) -> None:
         """An agent has left: what was being said to him stops, and is not reported as said."""
         for lead, told in self._ledger.unheard():
-            self._spawn(self._displace(lead, "stop", told.file))
+            self._errands.send(self._displace(lead, "stop", told.file))
 
     async def release_bot(self, channel: ChannelId) -> None:
         """The lead is bridged with the agent, who until then was the third in its call with the bot."""
@@ -285,17 +264,15 @@ class FreeswitchPbx:
         """From here on an agent who hangs up ends the call: the dialplan must not hold the lead then."""
         call = self._ledger.connected(channel, handoff_over=handoff_over)
         if call is not None:
-            self._spawn(self._channels.set(call.call.lead, {"CALLCONTROL_CONNECTED": "1"}))
+            self._errands.send(self._channels.set(call.call.lead, {"CALLCONTROL_CONNECTED": "1"}))
 
     async def return_lead(self, lead: ChannelId, goto: str) -> None:
         if goto:
-            place = _GOTO.fullmatch(goto)
-            if place is None:
-                raise PortError(f"{goto!r} is no context,extension,priority", retryable=False)
-            await self._channels.transfer(lead, place[1], place[2])
+            context, exten, _ = dialplan.place(goto)
+            await self._channels.transfer(lead, context, exten)
             return
         context, _ = await self._channels.place(lead)
-        if context in HOLD_CONTEXTS:
+        if context in dialplan.HOLD_CONTEXTS:
             await self._channels.transfer(lead, "callcontrol-lead", "missed")
 
     # --- the dialplan's questions
@@ -315,14 +292,8 @@ class FreeswitchPbx:
         )
 
     async def publish_fallbacks(self, bot_id: BotId, endpoints: Sequence[Endpoint]) -> None:
-        if not _BOT_ID.fullmatch(bot_id):
-            raise PortError(f"{bot_id!r} is no bot id the dialplan can use", retryable=False)
-        strings = list(dict.fromkeys(dial_string(endpoint, self._settings) for endpoint in endpoints))
-        kept = strings[:MAX_FALLBACKS]
-        while len(",".join(kept)) > MAX_STRINGS:
-            kept.pop()
-        if len(kept) < len(strings):
-            log.warning("not every fallback number fits into the switch", bot=bot_id, left=len(kept))
+        strings = (dial_string(endpoint, self._settings) for endpoint in endpoints)
+        kept = dialplan.fallbacks(bot_id, strings)
         news = {bot_id: f"{self._supervisor.pbx_started} {kept}"}
         if news.items() <= self._published.items():
             return
@@ -358,39 +329,11 @@ class FreeswitchPbx:
     async def message(self, endpoint: Endpoint, body: str) -> None:
         await messages.send(self._supervisor, self._lines, endpoint, body)
 
-    # --- small things
-
-    def _spawn(self, work: Coroutine[None, None, object]) -> None:
-        """In the background, where nobody waits for the answer."""
-
-        async def quietly() -> None:
-            try:
-                await work
-            except ChannelUnknownError:
-                pass
-            except PortError as error:
-                log.warning("an order in passing was not taken", error=str(error))
-
-        task = asyncio.create_task(quietly())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
 
 async def _running(leg: LegTrack | None) -> None:
-    """A leg that has been answered comes to our dialplan a moment later, and can be moved from then on."""
-    if leg is not None and not leg.running.is_set():
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(leg.running.wait(), RUNNING_WITHIN_S)
+    if leg is not None:
+        await dialplan.comes_to_run(leg.running)
 
 
 def _by_answering(leg: Leg) -> bool:
     return leg.endpoint.accept_by is AcceptBy.ANSWER
-
-
-def _sound(path: Path) -> str:
-    text = str(path)
-    if not _SOUND.fullmatch(text) or ".." in path.parts:
-        raise PortError(
-            f"{text!r} can't be played: use letters, digits and ._+- in its path", retryable=False
-        )
-    return text

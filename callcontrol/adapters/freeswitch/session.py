@@ -12,8 +12,9 @@ import structlog
 from callcontrol.adapters.freeswitch.frames import Event, Row
 from callcontrol.adapters.freeswitch.ledger import EVENTS, Ledger
 from callcontrol.adapters.freeswitch.lines import Lines, users
-from callcontrol.adapters.freeswitch.link import EslLink, LoginError, RefusedError
+from callcontrol.adapters.freeswitch.link import EslLink
 from callcontrol.adapters.freeswitch.settings import FreeswitchSettings
+from callcontrol.adapters.orders import LoginError, RefusedError
 from callcontrol.core.events import Survey
 from callcontrol.core.model import ChannelId
 from callcontrol.ports import LinkDown, LinkUp, PortError, Report

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, update
 
-from callcontrol.adapters.sql import claims, standings
 from callcontrol.adapters.sql import schema as s
+from callcontrol.adapters.sql import standings
 from callcontrol.adapters.sql.directory import Memory
 from callcontrol.adapters.sql.own_tables import Site
 from callcontrol.core.model import Agent, AgentId, Candidate, EndpointKind, Standing
@@ -52,9 +52,3 @@ def rest(connection: Connection, memory: Memory, agent_id: AgentId, until: datet
     if agent_id not in memory.current(connection).agents:
         raise UnknownError("agent", agent_id)
     standings.rest(connection, agent_id, until, why)
-
-
-def hold(
-    connection: Connection, hold_id: str, agents: Sequence[AgentId], until: datetime, now: datetime
-) -> Sequence[AgentId]:
-    return claims.hold(connection, hold_id, agents, now=now, until=until)

@@ -8,16 +8,17 @@ alone begins with the steps, and skips what is locked.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from sqlalchemy import (
-    BindParameter,
+    ColumnElement,
     Connection,
     Integer,
     bindparam,
     exists,
     insert,
+    literal_column,
     or_,
     select,
     update,
@@ -26,6 +27,7 @@ from sqlalchemy import (
 from callcontrol.adapters.sql import hooks, leads
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.directory import Memory
+from callcontrol.adapters.sql.driven import Driven
 from callcontrol.adapters.sql.own_tables import Site
 from callcontrol.core.hooks import Hook, HookEvent
 from callcontrol.core.model import LeadId, TransferId
@@ -33,7 +35,9 @@ from callcontrol.ports import Cancelled, ClaimedStep, ClaimLostError, Enrolment,
 
 _E, _S = s.cadence_enrolment, s.cadence_step
 # Written into the statement, not bound: else no database sees that the partial indexes fit.
-_OPEN: BindParameter[Any] = bindparam("open", ("pending", "claimed"), expanding=True, literal_execute=True)
+_PENDING: ColumnElement[str] = literal_column("'pending'")
+_CLAIMED: ColumnElement[str] = literal_column("'claimed'")
+_OPEN = (_PENDING, _CLAIMED)
 _earlier = _S.alias("earlier")
 
 # --- enrolling
@@ -235,17 +239,30 @@ def _cancelled_words(step: Any) -> str:
 
 # --- cancelling
 
-_LOCK = (
-    select(_E.c.id, _E.c.name)
-    .where(_E.c.lead_id == bindparam("lead"), _E.c.state == "pending")
-    .order_by(_E.c.id)
-    .with_for_update()
+
+class _Planned(NamedTuple):
+    enrolment_id: int
+    position: int
+    name: str
+    state: str
+    claimed_by: str | None
+
+
+_LOCK = Driven(
+    lambda _: (
+        select(_E.c.id, _E.c.name)
+        .where(_E.c.lead_id == bindparam("lead"), _E.c.state == _PENDING)
+        .order_by(_E.c.id)
+        .with_for_update()
+    )
 )
-_LOCK_STEPS = (
-    select(_S.c.enrolment_id, _S.c.position, _S.c.name, _S.c.state, _S.c.claimed_by)
-    .where(_S.c.lead_id == bindparam("lead"), _S.c.state.in_(_OPEN))
-    .order_by(_S.c.enrolment_id, _S.c.position)
-    .with_for_update()
+_LOCK_STEPS = Driven(
+    lambda _: (
+        select(*(_S.c[name] for name in _Planned._fields))
+        .where(_S.c.lead_id == bindparam("lead"), _S.c.state.in_(_OPEN))
+        .order_by(_S.c.enrolment_id, _S.c.position)
+        .with_for_update()
+    )
 )
 _CANCEL = update(_E).where(_E.c.lead_id == bindparam("lead"), _E.c.state == "pending")
 _CANCEL_STEPS = update(_S).where(_S.c.lead_id == bindparam("lead"), _S.c.state.in_(_OPEN))
@@ -262,11 +279,11 @@ def cancel(
     transfer_id: TransferId | None = None,
 ) -> Cancelled:
     """All that is planned for the lead, also what a worker has in hand; a repeat finds nothing more."""
-    enrolments = connection.execute(_LOCK, {"lead": lead_id}).all()
-    steps = connection.execute(_LOCK_STEPS, {"lead": lead_id}).all()
+    enrolments = _LOCK.rows(connection, {"lead": lead_id})
+    steps = [_Planned(*row) for row in _LOCK_STEPS.rows(connection, {"lead": lead_id})]
     found = Cancelled(
         lead_id=lead_id,
-        enrolments=tuple(row.id for row in enrolments),
+        enrolments=tuple(key for key, _ in enrolments),
         steps=tuple(row.name for row in steps if row.state == "pending"),
         in_hand=tuple(row.name for row in steps if row.state == "claimed"),
     )
@@ -276,7 +293,7 @@ def cancel(
     connection.execute(_CANCEL, values)
     connection.execute(_CANCEL_STEPS, values)
     if memory.subscriptions:
-        told = {row.id: row.name for row in enrolments}
+        told = {key: name for key, name in enrolments}  # noqa: C416 - rows are no pairs to the type checker
         hook = Hook(
             event=HookEvent.CADENCE_CANCELLED,
             key=transfer_id or f"{lead_id}:{at.isoformat()}",

@@ -8,7 +8,7 @@ import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -19,12 +19,14 @@ from sqlalchemy import (
     column,
     func,
     literal_column,
+    null,
     or_,
     select,
     true,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Dialect
 
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.driven import Driven
@@ -61,24 +63,25 @@ def claims_of(
     )
 
 
-def claim(connection: Connection, claims: Iterable[Claim]) -> set[AgentId]:
+def claim(connection: Connection, claims: Collection[Claim]) -> set[AgentId]:
     """Whom the transfers got, of agents who are each claimed once: none whom somebody else has by now, and
     none for a transfer that has its outcome.
     """
-    wanted = [
-        (
-            one.agent_id,
-            one.by,
-            stored(connection.dialect, one.until),
-            one.pool_id,
-            stored(connection.dialect, one.at),
-        )
+    if not claims:
+        return set()
+    dialect = connection.dialect
+    rows = [
+        {
+            "agent_id": one.agent_id,
+            "claimed_by": one.by,
+            "claimed_until": _written(dialect, one.until),
+            "claimed_pool_id": one.pool_id,
+            "last_rung_at": _written(dialect, one.at),
+        }
         for one in sorted(claims, key=lambda one: one.agent_id)
     ]
-    if not wanted:
-        return set()
-    given = json.dumps([dict(zip(_CLAIMED, one, strict=True)) for one in wanted], default=str)
-    return {row[0] for row in _CLAIM.rows(connection, {"claims": given})}
+    values = {"claims": json.dumps(rows), "transfers": bound({one.by for one in claims})}
+    return {row[0] for row in _CLAIM.rows(connection, values)}
 
 
 def claim_all(connection: Connection, claims: Collection[Claim]) -> None:
@@ -113,35 +116,47 @@ def _holder(hold_id: str) -> str:
 
 
 def release(connection: Connection, transfer_id: TransferId) -> None:
-    connection.execute(_RELEASE, {"transfer": transfer_id, "winner": None})
+    _RELEASE.count(connection, {"transfer": transfer_id, "winner": None})
 
 
 def keep_only(connection: Connection, transfer_id: TransferId, winner: AgentId | None, at: datetime) -> None:
     """The transfer has its outcome: it needs nobody but the winner, and that one while they talk."""
-    connection.execute(_RELEASE, {"transfer": transfer_id, "winner": winner})
+    _RELEASE.count(connection, {"transfer": transfer_id, "winner": winner})
     if winner is not None:
-        connection.execute(_KEEP, {"transfer": transfer_id, "winner": winner, "until": at + CALL_LASTS})
+        until = stored(connection.dialect, at + CALL_LASTS)
+        _KEEP.count(connection, {"transfer": transfer_id, "winner": winner, "until": until})
+
+
+@lru_cache(maxsize=256)
+def _written(dialect: Dialect, at: datetime) -> Any:
+    """An instant in JSON; a transfer's claims have the same."""
+    found = stored(dialect, at)
+    return found if isinstance(found, int) else str(found)
 
 
 # --- statements
 
 FREED: dict[str, Any] = {"claimed_by": None, "claimed_until": None, "claimed_pool_id": None}
 _PASS_ON = update(_T).where(_T.c.claimed_by == bindparam("holder"), _T.c.claimed_until > bindparam("now"))
-_RELEASE = (
-    update(_T)
-    .where(
-        _T.c.claimed_by == bindparam("transfer"),
-        or_(
-            bindparam("winner", type_=Text).is_(None),
-            _T.c.agent_id != bindparam("winner", type_=Text),
-        ),
+_RELEASE = Driven(
+    lambda _: (
+        update(_T)
+        .where(
+            _T.c.claimed_by == bindparam("transfer"),
+            or_(
+                bindparam("winner", type_=Text).is_(None),
+                _T.c.agent_id != bindparam("winner", type_=Text),
+            ),
+        )
+        .values({name: null() for name in FREED})
     )
-    .values(FREED)
 )
-_KEEP = (
-    update(_T)
-    .where(_T.c.claimed_by == bindparam("transfer"), _T.c.agent_id == bindparam("winner"))
-    .values(claimed_until=bindparam("until", type_=Instant))
+_KEEP = Driven(
+    lambda _: (
+        update(_T)
+        .where(_T.c.claimed_by == bindparam("transfer"), _T.c.agent_id == bindparam("winner"))
+        .values(claimed_until=bindparam("until", type_=Instant))
+    )
 )
 
 
@@ -161,7 +176,7 @@ def _claim(dialect: str) -> Any:
     claims = _claims(dialect)
     live = (
         select(s.transfer.c.id)
-        .where(s.transfer.c.id.in_(select(_claims(dialect).c.claimed_by)), s.transfer.c.outcome.is_(None))
+        .where(s.transfer.c.id.in_(given(dialect, "transfers")), s.transfer.c.outcome.is_(None))
         .with_for_update(read=True)  # an outcome just being written releases what we claim, or is seen
         .subquery()
     )

@@ -69,6 +69,15 @@ class Known:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Members:
+    """A pool's: those who are always looked at, and a set of so many that only those on duty are."""
+
+    agents: tuple[Agent, ...]
+    many: int = 0
+    said: str = ""  # for people
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Roster:
     """The directory with the toggles of now."""
 
@@ -76,6 +85,7 @@ class Roster:
     seq: int = -1  # of the last toggle seen
     on: int = 0  # who is switched on, as a set of the crew
     warning: str = ""  # what must be said of the toggles
+    pools: dict[PoolId, Members] = field(default_factory=dict, init=False, compare=False)  # once looked up
 
     def agents(self, numbers: Iterable[int]) -> Iterator[Agent]:
         for n in numbers:
@@ -134,8 +144,12 @@ class Memory:
     With it goes who is told of facts by webhook, which the configuration says and the database does not.
     """
 
-    def __init__(self, subscriptions: Sequence[Subscription] = ()) -> None:
+    def __init__(
+        self, subscriptions: Sequence[Subscription] = (), on_read: Callable[[], None] = lambda: None
+    ) -> None:
+        """`on_read` is called in the thread that has read a directory anew."""
         self._roster = Roster()
+        self._on_read = on_read
         self.subscriptions = tuple(subscriptions)
 
     @property
@@ -152,7 +166,7 @@ class Memory:
         """The directory as this transaction sees it, with the toggles of now. `state`, where the caller has
         just read it.
         """
-        roster = self._roster
+        roster = newest = self._roster
         if state is None:
             state = _state(connection)
         if roster.known.version != state.version and is_here(connection):
@@ -160,13 +174,15 @@ class Memory:
         while roster.known.version != state.version:
             # Where each statement sees its own state (PostgreSQL, writing), another process may
             # write between two of them.
-            known = read(connection, state.version)
+            known = read(connection, state.version, roster.known)
             roster = Roster(known=known, seq=state.toggle_seq, on=known.crew.available)
             state = _state(connection)
             if roster.known.version == state.version:
                 self._roster = roster
         if roster.seq < state.toggle_seq:
             self._roster = roster = _with_toggles(connection, roster)
+        if roster.known is not newest.known:
+            self._on_read()
         return roster
 
 
@@ -186,7 +202,8 @@ def _with_toggles(connection: Connection, roster: Roster) -> Roster:
     return replace(roster, on=on, seq=seq)
 
 
-def read(connection: Connection, version: int) -> Known:
+def read(connection: Connection, version: int, before: Known) -> Known:
+    """Agents who are as they were stay the same objects: what is remembered of them still counts."""
     endpoints = _grouped(connection, s.agent_endpoint, "agent_id", _endpoint)
     windows = _grouped(connection, s.schedule_window, "agent_id", _window)
     exceptions = _grouped(connection, s.agent_exception, "agent_id", _exception)
@@ -199,7 +216,8 @@ def read(connection: Connection, version: int) -> Known:
         select(s.agent).where(s.agent.c.removed_at.is_(None)).order_by(s.agent.c.position)
     ).all()
     agents = [
-        _agent(row, windows[row.id], endpoints[row.id], exceptions[row.id], tags[row.id]) for row in people
+        _as_before(before, _agent(row, windows[row.id], endpoints[row.id], exceptions[row.id], tags[row.id]))
+        for row in people
     ]
     bots = [
         (_bot(row, fallbacks[row.id], contacts[row.id]), row.removed_at is not None)
@@ -319,6 +337,11 @@ def _agent(
         endpoint_order=EndpointOrder(row.endpoint_order),
         endpoint_step_s=row.endpoint_step_s,
     )
+
+
+def _as_before(before: Known, agent: Agent) -> Agent:
+    was = before.agents.get(agent.id)
+    return was if was == agent and was is not None else agent
 
 
 def _pool(row: Any, agent_ids: Sequence[AgentId], tags: frozenset[str]) -> Pool:

@@ -44,8 +44,10 @@ def parse(url: str) -> URL:
     return parsed.set(drivername=driver)
 
 
-def make_engine(url: str, connections: int) -> Engine:
-    """At most `connections` at once. Nothing is opened yet."""
+def make_engine(url: str, connections: int, *, by_statement: bool = False) -> Engine:
+    """At most `connections` at once. Nothing is opened yet. `by_statement`: for questions that want no
+    transaction, on PostgreSQL; each statement is one.
+    """
     parsed = parse(url)
     common: dict[str, Any] = {
         "pool_size": connections,
@@ -68,7 +70,8 @@ def make_engine(url: str, connections: int) -> Engine:
     }
     given = parsed.query
     arguments = {name: value for name, value in limits.items() if name not in given}
-    engine = create_engine(parsed, **common, connect_args=arguments)
+    level: Any = "AUTOCOMMIT" if by_statement else None
+    engine = create_engine(parsed, **common, connect_args=arguments, isolation_level=level)
     event.listen(engine, "connect", _set_up_postgresql)
     return engine
 
@@ -108,11 +111,6 @@ def allow(connection: Connection, seconds: float) -> None:
     """Let the statements of this transaction take so long; SQLite's may always."""
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SET LOCAL statement_timeout = {int(seconds * 1000)}"))
-
-
-def by_statement(engine: Engine) -> Engine:
-    """The same engine, for questions that want no transaction: each statement is one."""
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:

@@ -8,8 +8,9 @@ from sqlalchemy import Connection, bindparam, select
 
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.agents import of_agents
-from callcontrol.adapters.sql.crew import members
-from callcontrol.adapters.sql.directory import Roster
+from callcontrol.adapters.sql.crew import members, union
+from callcontrol.adapters.sql.directory import Members, Roster
+from callcontrol.adapters.sql.driven import Driven
 from callcontrol.adapters.sql.rulebook import Matching
 from callcontrol.core import rules
 from callcontrol.core.model import (
@@ -28,12 +29,15 @@ from callcontrol.core.routing import RoutingFacts
 
 IN_FULL = 50  # of a group not listed by name: with more, those who are off are only counted
 
-_LAST_AGENT = (
-    select(s.leg.c.agent_id)
-    .join(s.transfer, s.transfer.c.outcome_leg_id == s.leg.c.id)
-    .where(s.transfer.c.lead_id == bindparam("lead"), s.leg.c.agent_id.is_not(None))
-    .order_by(s.transfer.c.finished_at.desc())
-    .limit(1)
+_LAST_AGENT = Driven(
+    lambda _: (
+        select(s.leg.c.agent_id)
+        .join(s.transfer, s.transfer.c.outcome_leg_id == s.leg.c.id)
+        .where(s.transfer.c.lead_id == bindparam("lead"), s.leg.c.agent_id.is_not(None))
+        .order_by(s.transfer.c.finished_at.desc())
+        .limit(bindparam("at_most"))
+        .offset(bindparam("skipped"))  # SQLAlchemy gives SQLite one of its own, where there is none
+    )
 )
 
 
@@ -121,23 +125,28 @@ class Facts:
 
     def _of_pool(self, pool: Pool) -> tuple[Sequence[Agent], str]:
         """Its members, and what is to be said of others. Those listed by name come first, in their order."""
+        found = self._roster.pools.get(pool.id)
+        if found is None:
+            found = self._roster.pools[pool.id] = self._members(pool)
+        if not found.many:
+            return found.agents, found.said
+        more, others = self._of_set(found.many)
+        return (*found.agents, *more), others
+
+    def _members(self, pool: Pool) -> Members:
         crew = self._roster.known.crew
         listed = tuple(dict.fromkeys(crew.numbers[one] for one in pool.agent_ids if one in crew.numbers))
         agents = tuple(self._roster.agents(listed))
         if not pool.tags:
             gone = [agent_id for agent_id in pool.agent_ids if agent_id not in crew.numbers]
             without = f" ({', '.join(gone)} not in the directory)" if gone else ""
-            return agents, without if agents else f", which is empty{without}"
-        tagged = crew.tagged(pool.tags)
-        for n in listed:
-            tagged &= ~(1 << n)
-        more, others = self._of_set(tagged)
-        nobody = (
-            ""
-            if agents or more or others
-            else f", which is empty: nobody has {' and '.join(sorted(pool.tags))}"
-        )
-        return (*agents, *more), others or nobody
+            return Members(agents=agents, said=without if agents else f", which is empty{without}")
+        tagged = crew.tagged(pool.tags) & ~union(listed)
+        if tagged.bit_count() > IN_FULL:
+            return Members(agents=agents, many=tagged)
+        agents += tuple(self._roster.agents(members(tagged)))
+        nobody = "" if agents else f", which is empty: nobody has {' and '.join(sorted(pool.tags))}"
+        return Members(agents=agents, said=nobody)
 
     def _of_set(self, agents: int) -> tuple[Sequence[Agent], str]:
         size = agents.bit_count()
@@ -148,8 +157,9 @@ class Facts:
         return tuple(self._roster.agents(on_duty)), f" (and {off:,} who are off)" if off else ""
 
     def _last_agent(self) -> AgentId | None:
-        found = self._connection.scalar(_LAST_AGENT, {"lead": self._lead.id})
-        return None if found is None else AgentId(found)
+        given = {"lead": self._lead.id, "at_most": 1, "skipped": 0}
+        rows = _LAST_AGENT.rows(self._connection, given)
+        return AgentId(rows[0][0]) if rows else None
 
     def _said(self, because: str) -> str:
         return f"{because}; {self._roster.warning}" if self._roster.warning else because

@@ -2,14 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
 
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.codec import decode, encode
 from callcontrol.adapters.sql.driven import Driven
-from callcontrol.adapters.sql.instants import stored
+from callcontrol.adapters.sql.instants import at, instant, stored
 from callcontrol.adapters.sql.statements import insert_once, upsert
 from callcontrol.core.events import AttemptResolved
 from callcontrol.core.model import (
@@ -51,10 +51,34 @@ _PUT_LEG = Driven(
     lambda dialect: upsert(dialect, s.leg, _OF_THE_OUTCOME),
     [column.name for column in s.leg.columns if column.name not in _OF_THE_OUTCOME],
 )
-_LEGS_OF = (
-    select(s.leg)
-    .where(s.leg.c.transfer_id == bindparam("sought"))
-    .order_by(s.leg.c.attempt, s.leg.c.dialled_at, s.leg.c.id)
+
+
+class _LegRow(NamedTuple):
+    id: str
+    agent_id: str | None
+    label: str
+    kind: str
+    address: str
+    accept_by: str
+    attempt: int
+    step: str
+    dialled_at: Any
+    ringing_at: Any
+    answered_at: Any
+    accepted_at: Any
+    joined_at: Any
+    ended_at: Any
+    fate: str | None
+    cause: str
+    pool_id: str | None
+
+
+_LEGS_OF = Driven(
+    lambda _: (
+        select(*(s.leg.c[name] for name in _LegRow._fields))
+        .where(s.leg.c.transfer_id == bindparam("sought"))
+        .order_by(s.leg.c.attempt, s.leg.c.dialled_at, s.leg.c.id)
+    )
 )
 
 
@@ -103,7 +127,7 @@ def put_legs(connection: Connection, transfer_id: TransferId, legs: Iterable[Leg
 
 
 def legs_of(connection: Connection, transfer_id: TransferId) -> tuple[LegRecord, ...]:
-    return tuple(_leg_record(row) for row in connection.execute(_LEGS_OF, {"sought": transfer_id}))
+    return tuple(_leg_record(_LegRow(*row)) for row in _LEGS_OF.rows(connection, {"sought": transfer_id}))
 
 
 def _values(connection: Connection, transfer_id: TransferId, entry: Entry) -> dict[str, Any]:
@@ -147,24 +171,24 @@ def _leg_values(connection: Connection, transfer_id: TransferId, record: LegReco
     }
 
 
-def _leg_record(row: Any) -> LegRecord:
+def _leg_record(row: _LegRow) -> LegRecord:
     return LegRecord(
-        leg=leg_of(row),
+        leg=_leg_of(row),
         attempt=row.attempt,
         step=StepKind(row.step),
-        dialled_at=row.dialled_at,
-        ringing_at=row.ringing_at,
-        answered_at=row.answered_at,
-        accepted_at=row.accepted_at,
-        joined_at=row.joined_at,
-        ended_at=row.ended_at,
+        dialled_at=at(row.dialled_at),
+        ringing_at=instant(row.ringing_at),
+        answered_at=instant(row.answered_at),
+        accepted_at=instant(row.accepted_at),
+        joined_at=instant(row.joined_at),
+        ended_at=instant(row.ended_at),
         fate=None if row.fate is None else LegFate(row.fate),
         cause=row.cause,
         pool_id=None if row.pool_id is None else PoolId(row.pool_id),
     )
 
 
-def leg_of(row: Any) -> Leg:
+def _leg_of(row: _LegRow) -> Leg:
     return Leg(
         id=ChannelId(row.id),
         agent_id=None if row.agent_id is None else AgentId(row.agent_id),

@@ -6,10 +6,23 @@ from typing import Any
 
 from sqlalchemy import Connection, Text, bindparam, exists, or_, select, update
 
-from callcontrol.adapters.sql import cadence, claims, hooks, journal, leads, outbox, past, standings, tasks
+from callcontrol.adapters.sql import (
+    cadence,
+    claims,
+    hooks,
+    instants,
+    journal,
+    leads,
+    outbox,
+    past,
+    standings,
+    tasks,
+)
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.directory import Memory
+from callcontrol.adapters.sql.driven import Driven
 from callcontrol.adapters.sql.facts import Facts
+from callcontrol.adapters.sql.instants import stored
 from callcontrol.core.escalation import TaskRules
 from callcontrol.core.followup import FollowUp, Recipient, TextOut
 from callcontrol.core.model import Connected, LeadId, Missed, Outcome, Step, StepKind, TransferId
@@ -19,17 +32,17 @@ from callcontrol.ports import NewMessage, StoreError, Transition
 MOST_OF_A_POOL = 50  # texts at once; more of them would be spam
 
 _WINNER = s.leg.c.id == bindparam("by_leg", type_=Text)
-_FINISH = (
-    update(s.transfer)
-    .where(
-        s.transfer.c.id == bindparam("transfer"),
-        s.transfer.c.outcome.is_(None),
-        or_(
-            bindparam("by_leg", type_=Text).is_(None),
-            exists().where(_WINNER),
-        ),
-    )
-    .returning(s.transfer.c.lead_id, s.transfer.c.bot_id, s.transfer.c.requested_at)
+_FINISH = Driven(
+    lambda _: (
+        update(s.transfer)
+        .where(
+            s.transfer.c.id == bindparam("transfer"),
+            s.transfer.c.outcome.is_(None),
+            or_(bindparam("by_leg", type_=Text).is_(None), exists().where(_WINNER)),
+        )
+        .returning(s.transfer.c.lead_id, s.transfer.c.bot_id, s.transfer.c.requested_at)
+    ),
+    ["outcome", "outcome_reason", "outcome_leg_id", "outcome_follow_up", "finished_at"],
 )
 _OUTCOME = select(
     s.transfer.c.outcome,
@@ -37,7 +50,12 @@ _OUTCOME = select(
     s.transfer.c.outcome_leg_id,
     s.transfer.c.outcome_follow_up,
 ).where(s.transfer.c.id == bindparam("transfer"))
-_CLOSE = update(s.transfer).where(s.transfer.c.id == bindparam("transfer"), s.transfer.c.closed_at.is_(None))
+_CLOSE = Driven(
+    lambda _: update(s.transfer).where(
+        s.transfer.c.id == bindparam("transfer"), s.transfer.c.closed_at.is_(None)
+    ),
+    ["closed_at"],
+)
 
 
 def record(connection: Connection, memory: Memory, transition: Transition, rules: TaskRules) -> None:
@@ -58,7 +76,7 @@ def record(connection: Connection, memory: Memory, transition: Transition, rules
     if any(change.became is not Became.RUNG for change in transition.standings):
         _leave_agents(connection, memory, transition)
     if transition.closed:
-        connection.execute(_CLOSE, {"transfer": transfer_id, "closed_at": at})
+        _CLOSE.count(connection, {"transfer": transfer_id, "closed_at": stored(connection.dialect, at)})
         claims.release(connection, transfer_id)
     elif transition.outcome is not None:
         winner = transition.outcome.leg.agent_id if isinstance(transition.outcome, Connected) else None
@@ -68,15 +86,16 @@ def record(connection: Connection, memory: Memory, transition: Transition, rules
 def _leave_agents(connection: Connection, memory: Memory, transition: Transition) -> None:
     known = memory.current(connection)
     rested = standings.change(connection, known, transition.transfer_id, transition.standings)
+    word = transition.word_rest
     for one in rested:
-        if one.agent.phone is not None:
+        if one.agent.phone is not None and word is not None:
             told = NewMessage(
                 dedupe_key=f"agent-rest:{one.agent.id}:{one.at.astimezone(UTC).isoformat()}",
                 transfer_id=transition.transfer_id,
                 recipient="agent-rest",
                 agent_id=one.agent.id,
                 to=one.agent.phone,
-                body=one.text,
+                body=word(one.agent, one.misses, one.until).body,
             )
             outbox.enqueue(connection, (told,), one.at)
 
@@ -92,19 +111,25 @@ def _finish(
 ) -> LeadId | None:
     """Whose outcome it is; none where it had been written before."""
     columns = _columns(outcome)
-    finished = connection.execute(
-        _FINISH,
-        {"transfer": transfer_id, "by_leg": columns["outcome_leg_id"], "finished_at": at, **columns},
-    ).one_or_none()
-    if finished is None:
+    finished = _FINISH.rows(
+        connection,
+        {
+            "transfer": transfer_id,
+            "by_leg": columns["outcome_leg_id"],
+            "finished_at": stored(connection.dialect, at),
+            **columns,
+        },
+    )
+    if not finished:
         _check_same(connection, transfer_id, outcome)
         return None
-    past.keep(connection, transfer_id, outcome, finished, at)
-    lead_id = finished.lead_id
+    ((lead_id, bot_id, requested),) = finished
+    requested_at = instants.at(requested)
+    past.keep(connection, transfer_id, outcome, bot_id=bot_id, requested_at=requested_at, at=at)
     texts = list(follow_up.texts)
     if follow_up.to_pool:
         lead = leads.by_id(connection, lead_id)
-        bot = memory.current(connection).bots.get(finished.bot_id)
+        bot = memory.current(connection).bots.get(bot_id)
         if lead is not None and bot is not None:
             facts = Facts(connection, memory.roster(connection), bot, lead, at)
             texts += _to_pool(facts, follow_up)

@@ -15,7 +15,6 @@ from sqlalchemy import Connection, Select, select
 
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql import standings
-from callcontrol.adapters.sql.agents import candidates_of
 from callcontrol.adapters.sql.claims import Claim, claim, claims_of, give_back
 from callcontrol.adapters.sql.directory import STATE, Memory, Roster, State
 from callcontrol.adapters.sql.driven import Driven
@@ -25,7 +24,6 @@ from callcontrol.adapters.sql.own_tables import NOTHING, Site
 from callcontrol.adapters.sql.statements import bound, given
 from callcontrol.core.events import AttemptResolved
 from callcontrol.core.model import Agent, AgentId, Candidate, Standing, Step, TransferId
-from callcontrol.core.routing import RoutingFacts
 from callcontrol.ports import Decide, TransferRow, UnknownError
 
 
@@ -47,20 +45,55 @@ def resolve(memory: Memory, connection: Connection, asked: Sequence[Asked]) -> l
     """An answer each, or what went wrong with that one: LostRaceError where an agent was taken meanwhile,
     UnknownError for a transfer never opened. What a lost one got is given back.
     """
-    plans, rows = _look(connection, memory, asked)
-    taken: dict[AgentId, Claim] = {}
+    plans, seen = _look(connection, memory, asked)
     alone = len(plans) == 1  # then the claim itself finds that the transfer is over
-    known = {} if alone else _outcomes(connection, plans)
+    outcomes = {} if alone else _outcomes(connection, plans)
     for plan in plans:
-        transfer_id = plan.asked.row.id
-        plan.decide(rows, taken, may_claim=alone or known.get(transfer_id, "unknown") is None)
-    got = claim(connection, taken.values())
-    short = [plan for plan in plans if not plan.claims or not plan.claims <= got]
-    outcomes = _outcomes(connection, short)
-    for plan in short:
-        give_back(connection, plan.asked.row.id, (plan.claims & got) - plan.had)
-        plan.settle(outcomes)
+        plan.decide(seen, may_claim=alone or outcomes.get(plan.asked.row.id, "unknown") is None)
+    got = claim(connection, [one for plan in plans for one in plan.claims])
+    for plan in plans:
+        wanted = {one.agent_id for one in plan.claims}
+        if wanted and wanted <= got:
+            continue
+        give_back(connection, plan.asked.row.id, (wanted & got) - plan.had)
+        plan.settle(_outcomes(connection, plans) if alone else outcomes)
     return [plan.answer for plan in plans]
+
+
+class _Seen:
+    """The agents as they stand, and as the claims decided so far will have them."""
+
+    def __init__(self, rows: Mapping[AgentId, Sequence[Any]], now: datetime) -> None:
+        self._rows = rows
+        self._now = now
+        self._candidates: dict[AgentId, Candidate] = {}
+        self._taken: dict[AgentId, Claim] = {}
+
+    def candidates(self, agents: Iterable[Agent]) -> tuple[Candidate, ...]:
+        """Two transfers may see another toggle of the same agent, where the site's own tables have it."""
+        known = self._candidates.get
+        return tuple(
+            [
+                one if (one := known(agent.id)) is not None and one.agent is agent else self._made(agent)
+                for agent in agents
+            ]
+        )
+
+    def _made(self, agent: Agent) -> Candidate:
+        row, by = self._rows.get(agent.id), self._taken.get(agent.id)
+        standing = _NONE if row is None else standings.standing(row, agent.zone, self._now)
+        if by is not None:
+            standing = replace(standing, claimed_by=by.by, last_rung_at=by.at)
+        self._candidates[agent.id] = made = Candidate(agent=agent, standing=standing)
+        return made
+
+    def take(self, claim: Claim) -> bool:
+        """Whether the agent was that transfer's before."""
+        self._taken[claim.agent_id] = claim
+        return self._candidates.pop(claim.agent_id).standing.claimed_by == claim.by
+
+
+_NONE = Standing()
 
 
 class _Plan:
@@ -71,44 +104,24 @@ class _Plan:
     def __init__(self, asked: Asked, connection: Connection, roster: Roster) -> None:
         row = asked.row
         self.asked = asked
-        self.claims: set[AgentId] = set()
+        self.claims: tuple[Claim, ...] = ()
         self.had: set[AgentId] = set()  # who was the transfer's already
         self._facts = Facts(connection, asked.site.toggles(roster), row.bot, row.lead, asked.now)
         self.about: About = self._facts.about(asked.step)
 
-    def decide(
-        self, rows: Mapping[AgentId, Sequence[Any]], taken: dict[AgentId, Claim], *, may_claim: bool
-    ) -> None:
+    def decide(self, seen: _Seen, *, may_claim: bool) -> None:
         asked, row = self.asked, self.asked.row
-        found = dict(self._standings(rows, taken))
-        self.had = {agent_id for agent_id, standing in found.items() if standing.claimed_by == row.id}
-        candidates = candidates_of(self.about.agents, found)
+        candidates = seen.candidates(self.about.agents)
         try:
-            self.answer = asked.decide(lambda _: self._of(candidates))
+            self.answer = asked.decide(lambda _: self._facts.of(asked.step, self.about, candidates))
         except Exception as error:
             self.answer = error
             return
         if not may_claim:
             return
         pool_id = self._facts.pool_of(asked.step.kind)
-        claims = claims_of(row.id, row.bot, self.answer.legs, pool_id, asked.now)
-        self.claims = {one.agent_id for one in claims}
-        taken |= {one.agent_id: one for one in claims}
-
-    def _of(self, candidates: tuple[Candidate, ...]) -> RoutingFacts:
-        return self._facts.of(self.asked.step, self.about, candidates)
-
-    def _standings(
-        self, rows: Mapping[AgentId, Sequence[Any]], taken: Mapping[AgentId, Claim]
-    ) -> Iterable[tuple[AgentId, Standing]]:
-        for agent in self.about.agents:
-            row, by = rows.get(agent.id), taken.get(agent.id)
-            if row is None and by is None:
-                continue
-            standing = Standing() if row is None else standings.standing(row, agent.zone, self.asked.now)
-            if by is not None:
-                standing = replace(standing, claimed_by=by.by, last_rung_at=by.at)
-            yield agent.id, standing
+        self.claims = claims_of(row.id, row.bot, self.answer.legs, pool_id, asked.now)
+        self.had = {one.agent_id for one in self.claims if seen.take(one)}
 
     def settle(self, outcomes: Mapping[TransferId, str | None]) -> None:
         """Of one that rings no agent, or did not get all."""
@@ -131,26 +144,22 @@ _STANDINGS = Driven(
 )
 
 
-def _look(
-    connection: Connection, memory: Memory, asked: Sequence[Asked]
-) -> tuple[list[_Plan], Mapping[AgentId, Sequence[Any]]]:
-    seen = memory.newest
-    plans = [_Plan(one, connection, seen) for one in asked]
+def _look(connection: Connection, memory: Memory, asked: Sequence[Asked]) -> tuple[list[_Plan], "_Seen"]:
+    newest = memory.newest
+    plans = [_Plan(one, connection, newest) for one in asked]
     state, rows = _standings(connection, plans)
     roster = memory.roster(connection, state)
-    if roster is not seen:
+    if roster is not newest:
         plans = [_Plan(one, connection, roster) for one in asked]
         _, rows = _standings(connection, plans)
-    return plans, rows
+    return plans, _Seen(rows, min(one.now for one in asked))
 
 
 def _standings(
     connection: Connection, plans: Iterable[_Plan]
 ) -> tuple[State, Mapping[AgentId, Sequence[Any]]]:
-    agents: set[Agent] = set()
-    for plan in plans:
-        agents.update(plan.about.agents)
-    rows = _STANDINGS.rows(connection, {"agents": bound(agent.id for agent in agents)})
+    agents = {agent.id for plan in plans for agent in plan.about.agents}
+    rows = _STANDINGS.rows(connection, {"agents": bound(agents)})
     width = len(STATE)
     found = {AgentId(row[width]): row[width:] for row in rows if row[width] is not None}
     return State(*rows[0][:width]), found

@@ -21,6 +21,7 @@ class RuleBook:
 
     def __init__(self, ordered: Sequence[Rule]) -> None:
         self.rules = tuple(ordered)
+        self._refusals = [(rule.name, rules.refusal(rule.when)) for rule in self.rules]
         self._others: list[int] = []
         self._needing: Mapping[str, list[int]] = defaultdict(list)  # the fact, whatever it is
         self._needing_value: Mapping[tuple[str, str], list[int]] = defaultdict(list)
@@ -65,8 +66,8 @@ class RuleBook:
         """Why the rules before it do not fit, the nearest ones each, and then the one that does."""
         room = TOLD if rule is None else TOLD - 1
         told = [
-            RuleVerdict(rule=other.name, fits=False, why=rules.against(other.when, facts))
-            for other in self.rules[max(0, before - room) : before]
+            RuleVerdict(rule=name, fits=False, why=against(facts))
+            for name, against in self._refusals[max(0, before - room) : before]
         ]
         if rule is not None:
             told.append(RuleVerdict(rule=rule.name, fits=True, why="fits"))

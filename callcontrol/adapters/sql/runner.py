@@ -11,7 +11,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from callcontrol.adapters.sql.engine import allow, by_statement, make_engine, parse, reading
+from callcontrol.adapters.sql.engine import allow, make_engine, parse, reading
 from callcontrol.adapters.sql.errors import LostRaceError, NotHereError, translated
 from callcontrol.adapters.sql.here import Here
 from callcontrol.ports import StoreError
@@ -27,6 +27,7 @@ _REPORTERS = 1  # for questions that take seconds: no short one waits for them, 
 REPORT_LIMIT_S = 120.0
 _POSTGRESQL_WRITERS = 3  # more of them only take turns at the interpreter
 _TOGETHER = 32  # writes in one transaction: with more, the first of them would wait too long
+_ASKED_TOGETHER = 64  # questions in one: what they share costs as much as the deciding for half of them
 _RACES = 3  # times a question is asked after another process wrote the same key
 _CLAIM_RACES = 100  # times it is asked while others are quicker to agents: each time one of them has won
 
@@ -40,11 +41,13 @@ class Runner:
         writers = 1 if self._one_writer else _POSTGRESQL_WRITERS
         self._engine = make_engine(url, writers + _READERS + _REPORTERS)
         self._reading = reading(self._engine)
-        self._statements = by_statement(self._engine)
+        self._by_statement = self._engine if self._one_writer else make_engine(url, 1, by_statement=True)
         self._writers = ThreadPoolExecutor(writers, "callcontrol-sql-write")
         self._readers = ThreadPoolExecutor(_READERS, "callcontrol-sql-read")
         self._reporters = ThreadPoolExecutor(_REPORTERS, "callcontrol-sql-report")
-        self._threads = (self._writers, self._readers, self._reporters)
+        # One: those who come while a batch is answered are the next one, and no two race each other.
+        self._batches = self._writers if self._one_writer else ThreadPoolExecutor(1, "callcontrol-sql-batch")
+        self._threads = {self._writers, self._readers, self._reporters, self._batches}
         self._here = Here(url) if self._one_writer else None
         self._jobs: set[Future[Any]] = set()
         self._writing: set[Future[Any]] = set()  # those of them that are with a writer
@@ -135,11 +138,11 @@ class Runner:
             for threads in self._threads:
                 threads.shutdown()
         self._engine.dispose()
+        self._by_statement.dispose()
 
     async def write_for_all(self, job: "_Job[T]", work: Callable[[Engine], None]) -> T:
-        """Have `work` done in a writer's thread, and wait for `job`, which it answers: see `Batch`."""
-        engine = self._engine if self._one_writer else self._statements
-        return await self._ask(self._writers, job, partial(work, engine))
+        """Have `work` done in the one thread for it, and wait for `job`, which it answers: see `Batch`."""
+        return await self._ask(self._batches, job, partial(work, self._by_statement))
 
     async def _ask(
         self,
@@ -223,7 +226,7 @@ class Batch(Generic[Item, T]):
 
     def _answer_waiting(self, engine: Engine) -> None:
         """In a writer's thread. Nothing may wait any more: an earlier call took it along."""
-        taken = [(job, item) for job, item in _popped(self._waiting) if job.begins()]
+        taken = [(job, item) for job, item in _popped(self._waiting, _ASKED_TOGETHER) if job.begins()]
         if len(taken) == 1:
             taken[0][0].answer_now(engine)
         if len(taken) <= 1:
@@ -243,10 +246,10 @@ class Batch(Generic[Item, T]):
                 job.done.set_result(answer)
 
 
-def _popped(waiting: deque[T]) -> Iterator[T]:
+def _popped(waiting: deque[T], at_most: int = _TOGETHER) -> Iterator[T]:
     """Those who wait, but not too many; other threads take theirs."""
     with suppress(IndexError):
-        for _ in range(_TOGETHER):
+        for _ in range(at_most):
             yield waiting.popleft()
 
 

@@ -24,8 +24,6 @@ from callcontrol.adapters.sql.statements import bound, given, insert_once, upser
 from callcontrol.core.model import Agent, AgentId, Standing, TransferId
 from callcontrol.core.standing import Became, StandingChange
 
-COME_BACK = "*50"  # the feature code; see dialplan/README.md
-
 _T = s.agent_standing
 _NONE = Standing()
 
@@ -94,16 +92,6 @@ class Rested:
     misses: int
     at: datetime
     until: datetime
-
-    @property
-    def text(self) -> str:
-        shown = self.until.astimezone(self.agent.zone) + timedelta(
-            seconds=59
-        )  # a whole minute, never too early
-        return (
-            f"You missed {self.misses} transfers in a row, so no more will ring you until"
-            f" {shown:%H:%M} ({self.agent.zone}). To come back sooner, dial {COME_BACK}."
-        )
 
 
 def change(

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-from sqlalchemy import JSON, Table, Text, bindparam, func, select
+from sqlalchemy import JSON, BigInteger, Table, Text, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 
@@ -32,12 +32,21 @@ def given(dialect: str, name: str) -> Any:
     """The texts bound as `name`, in order: one parameter, however many they are."""
     if dialect == "sqlite":
         return select(func.json_each(bindparam(name, type_=Text)).table_valued("value").c.value)
-    return select(
-        func.json_array_elements_text(bindparam(name, type_=Text).cast(JSON)).column_valued("given")
-    )
+    texts = select(func.json_array_elements_text(bindparam(name, type_=Text).cast(JSON)))
+    # As an array they are taken to be few, and each is looked up by an index; as rows they are taken to be
+    # so many that the other table is read from end to end.
+    return select(func.unnest(func.array(texts.scalar_subquery())).column_valued("given"))
 
 
-def bound(texts: Iterable[str]) -> str:
+def given_ids(dialect: str, name: str) -> Any:
+    """The numbers bound as `name`, likewise."""
+    if dialect == "sqlite":
+        return given(dialect, name)
+    array = func.json_array_elements_text(bindparam(name, type_=Text).cast(JSON)).column_valued("given")
+    return select(array.cast(BigInteger))
+
+
+def bound(texts: Iterable[str] | Iterable[int]) -> str:
     """What is bound for `given`."""
     return json.dumps(sorted(texts))
 

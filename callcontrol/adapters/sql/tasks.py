@@ -5,11 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, exists, select, update
+from sqlalchemy import Connection, Row, bindparam, exists, literal_column, select, update
 
 from callcontrol.adapters.sql import hooks
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.directory import Memory
+from callcontrol.adapters.sql.driven import Driven
 from callcontrol.adapters.sql.leads import LEAD_COLUMNS, by_id, lead_of
 from callcontrol.adapters.sql.rulebook import Matching
 from callcontrol.adapters.sql.statements import insert_once
@@ -49,7 +50,7 @@ _CALLS = (
     .order_by(s.task_call.c.began_at, s.task_call.c.call)
 )
 # Written into the statement, so that each database sees that the partial index fits.
-WAITING = s.task.c.state.in_(bindparam("undone", UNDONE, expanding=True, literal_execute=True))
+WAITING = s.task.c.state.in_([literal_column(f"'{state}'") for state in UNDONE])
 _WAITING = (
     select(s.lead.c.phone, s.task.c.id)
     .join(s.lead, s.lead.c.id == s.task.c.lead_id)
@@ -73,10 +74,15 @@ _OF_LEAD = (
         WAITING,
         (s.task.c.lead_id == bindparam("lead"))
         | exists().where(
-            _same.c.id == bindparam("lead"), _same.c.phone == s.lead.c.phone, s.lead.c.phone != ""
+            _same.c.id == bindparam("lead"),
+            _same.c.phone == s.lead.c.phone,
+            s.lead.c.phone != literal_column("''"),
         ),
     )
 )
+
+
+_HAS_LEAD = Driven(lambda _: _OF_LEAD.with_only_columns(s.task.c.id))
 
 
 # --- looking
@@ -307,6 +313,8 @@ def _close_of_lead(
     connection: Connection, memory: Memory, lead_id: LeadId, *, at: datetime, by: str, words: str
 ) -> None:
     """A warm transfer of the lead was connected: nobody need call back any more."""
+    if not _HAS_LEAD.rows(connection, {"lead": lead_id}):
+        return
     for row in connection.execute(_OF_LEAD, {"lead": lead_id}).all():
         measure(connection, row, at, "first_answered_s")
         close(connection, memory, row, at=at, by=by, how=How.TRANSFER, words=words)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest_asyncio
 
 from callcontrol.adapters.asterisk import AsteriskPbx, AsteriskSettings
 from tests.adapters.asterisk.desk import Desk
+from tests.adapters.asterisk.scripted import QUICK, ScriptedAsterisk, scripted
+from tests.adapters.reports import Daemon, running
 from tests.lab import Lab
 
 
@@ -57,3 +60,16 @@ async def desk(lab: Lab) -> AsyncIterator[Desk]:
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.fixture
+async def asterisk() -> AsyncIterator[ScriptedAsterisk]:
+    """Not a real one: see scripted.py."""
+    async with scripted() as asterisk:
+        yield asterisk
+
+
+@pytest.fixture
+async def daemon(asterisk: ScriptedAsterisk) -> AsyncIterator[Daemon]:
+    async with running(AsteriskPbx(replace(QUICK, port=asterisk.port))) as daemon:
+        yield daemon

@@ -6,10 +6,25 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
+from callcontrol.adapters.asterisk import AsteriskSettings
+
 Action = dict[str, str]
 Answer = Callable[[Action], str | None]
 
 BANNER = b"Asterisk Call Manager/11.0.0\r\n"
+
+QUICK = AsteriskSettings(
+    username="callcontrol",
+    secret="s3cret",
+    connect_timeout_s=1.0,
+    action_timeout_s=0.3,
+    ping_interval_s=10.0,
+    ping_timeout_s=0.2,
+    first_retry_s=0.01,
+    last_retry_s=0.02,
+    looks_after_start_s=(0.0, 0.05),
+    login_retry_s=0.3,
+)
 
 
 def frame(*lines: str) -> str:

@@ -3,37 +3,19 @@
 import asyncio
 import ssl
 import subprocess
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from callcontrol.adapters.asterisk import AsteriskSettings
 from callcontrol.adapters.asterisk.frames import MAX_FRAME, MAX_LINE, Frame
 from callcontrol.adapters.asterisk.ledger import EVENTS
-from callcontrol.adapters.asterisk.link import AmiLink, LinkError, LoginError, RefusedError, SilenceError
+from callcontrol.adapters.asterisk.link import AmiLink
+from callcontrol.adapters.orders import LinkError, LoginError, RefusedError, SilenceError
 from callcontrol.ports import PortError
-from tests.adapters.asterisk.scripted import ScriptedAsterisk, frame, refused, rows, scripted, success
-
-QUICK = AsteriskSettings(
-    username="callcontrol",
-    secret="s3cret",
-    connect_timeout_s=1.0,
-    action_timeout_s=0.3,
-    ping_interval_s=10.0,
-    ping_timeout_s=0.2,
-    first_retry_s=0.01,
-    last_retry_s=0.02,
-    looks_after_start_s=(0.0, 0.05),
-    login_retry_s=0.3,
-)
-
-
-@pytest.fixture
-async def asterisk() -> AsyncIterator[ScriptedAsterisk]:
-    async with scripted() as asterisk:
-        yield asterisk
+from tests.adapters.asterisk.scripted import QUICK, ScriptedAsterisk, frame, refused, rows, scripted, success
+from tests.adapters.reports import until
 
 
 @pytest.fixture
@@ -47,12 +29,6 @@ async def link(asterisk: ScriptedAsterisk, heard: list[Frame]) -> AsyncIterator[
     await link.open()
     yield link
     await link.close()
-
-
-async def until(condition: Callable[[], object], *, within_s: float = 2.0) -> None:
-    async with asyncio.timeout(within_s):
-        while not condition():
-            await asyncio.sleep(0.002)
 
 
 # --- opening

@@ -5,18 +5,15 @@ import time
 
 import pytest
 
-from callcontrol.core.model import AcceptBy, AgentId, AgentState, Endpoint, EndpointKind, LineState
+from callcontrol.core.model import AgentId, AgentState, EndpointKind, LineState
 from callcontrol.ports import AgentAsked, AgentWish, ChannelUnknownError, LinkDown, LinkUp
 from tests.adapters.asterisk.desk import Desk
+from tests.adapters.phones import phone
 from tests.lab import Lab, Ring
 from tests.lab.ami import Message
 from tests.lab.rendering import SOUNDS
 
 ALICE = AgentId("alice")
-
-
-def phone(address: str, kind: EndpointKind = EndpointKind.EXTENSION) -> Endpoint:
-    return Endpoint(kind=kind, address=address, accept_by=AcceptBy.ANSWER)
 
 
 async def line_is(desk: Desk, name: str, state: LineState) -> None:

@@ -1,8 +1,6 @@
 """The link over time: surveys, losses, and coming back. The peer is scripted, the sockets are real."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -10,40 +8,13 @@ from callcontrol.adapters.asterisk import AsteriskPbx
 from callcontrol.core import events as e
 from callcontrol.core.events import Doing, Why
 from callcontrol.core.model import AcceptBy, Call, ChannelId, Endpoint, EndpointKind, Leg, TransferId
-from callcontrol.ports import CallerId, ChannelUnknownError, LinkDown, LinkUp, PortError, Report, RingOrder
-from tests.adapters.asterisk.scripted import Answer, ScriptedAsterisk, frame, refused, rows, scripted, success
-from tests.adapters.asterisk.test_link import QUICK, until
+from callcontrol.ports import CallerId, ChannelUnknownError, LinkDown, LinkUp, PortError, RingOrder
+from tests.adapters.asterisk.scripted import QUICK, Answer, ScriptedAsterisk, frame, refused, rows, success
+from tests.adapters.reports import Daemon, until
 
 LEAD, BOT, LEG = ChannelId("1700000000.1"), ChannelId("1700000000.2"), ChannelId("a" * 36)
 CALL = Call(lead=LEAD, bot=BOT, pbx_started="2026-01-01 10:00:00")
 TRANSFER = TransferId("t-1")
-
-
-@dataclass
-class Daemon:
-    pbx: AsteriskPbx
-    reports: list[Report] = field(default_factory=list)
-
-    def kinds(self) -> list[type[Report]]:
-        return [type(report) for report in self.reports]
-
-    async def saw(self, kind: type[Report], count: int = 1) -> None:
-        await until(lambda: self.kinds().count(kind) >= count)
-
-
-@pytest.fixture
-async def asterisk() -> AsyncIterator[ScriptedAsterisk]:
-    async with scripted() as asterisk:
-        yield asterisk
-
-
-@pytest.fixture
-async def daemon(asterisk: ScriptedAsterisk) -> AsyncIterator[Daemon]:
-    daemon = Daemon(AsteriskPbx(replace(QUICK, port=asterisk.port)))
-    running = asyncio.create_task(daemon.pbx.run(daemon.reports.append))
-    yield daemon
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
 
 
 def order(name: str = "Lena", address: str = "alice", by: AcceptBy = AcceptBy.ANSWER) -> RingOrder:

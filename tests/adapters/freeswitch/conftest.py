@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest_asyncio
 
 from callcontrol.adapters.freeswitch import FreeswitchPbx, FreeswitchSettings
 from tests.adapters.freeswitch.desk import FreeswitchDesk
+from tests.adapters.freeswitch.scripted import QUICK, ScriptedFreeswitch, scripted
+from tests.adapters.reports import Daemon, running
 from tests.lab import Lab
 from tests.lab.freeswitch.installation import MISSING, find_freeswitch
 
@@ -66,3 +69,16 @@ async def desk(lab: Lab) -> AsyncIterator[FreeswitchDesk]:
 def sound(lab: Lab) -> Path:
     """Two seconds that the recordings know by name: the bot's tone."""
     return lab.switch.folder / "bot.wav"
+
+
+@pytest.fixture
+async def freeswitch() -> AsyncIterator[ScriptedFreeswitch]:
+    """Not a real one: see scripted.py."""
+    async with scripted() as freeswitch:
+        yield freeswitch
+
+
+@pytest.fixture
+async def daemon(freeswitch: ScriptedFreeswitch) -> AsyncIterator[Daemon]:
+    async with running(FreeswitchPbx(replace(QUICK, port=freeswitch.port))) as daemon:
+        yield daemon

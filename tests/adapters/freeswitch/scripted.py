@@ -6,7 +6,20 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 
+from callcontrol.adapters.freeswitch import FreeswitchSettings
+
 Answer = Callable[["Command"], str | None]  # the text of the reply; None says nothing
+
+QUICK = FreeswitchSettings(
+    secret="s3cret",
+    connect_timeout_s=1.0,
+    command_timeout_s=0.3,
+    ping_interval_s=10.0,
+    ping_timeout_s=0.2,
+    first_retry_s=0.01,
+    last_retry_s=0.02,
+    login_retry_s=0.3,
+)
 
 
 @dataclass(frozen=True)

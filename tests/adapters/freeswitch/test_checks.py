@@ -8,12 +8,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from callcontrol.adapters.freeswitch import FreeswitchPbx
-from callcontrol.core.model import AcceptBy, Agent, AgentId, Endpoint, EndpointKind
+from callcontrol.core.model import Agent, AgentId, Endpoint, EndpointKind
 from callcontrol.ports import Finding
-from tests.adapters.freeswitch.scripted import Command, ScriptedFreeswitch, event, rows
-from tests.adapters.freeswitch.test_link import QUICK, freeswitch
-
-__all__ = ["freeswitch"]  # a fixture
+from tests.adapters.freeswitch.scripted import QUICK, Command, ScriptedFreeswitch, event, rows
+from tests.adapters.phones import phone
 
 DIALPLAN = (Path(__file__).parents[3] / "dialplan" / "freeswitch" / "callcontrol.xml").read_text()
 SWITCH = '<configuration name="switch.conf"><param name="api-expansion" value="{}"/></configuration>'
@@ -32,10 +30,6 @@ def agent(*endpoints: Endpoint) -> Agent:
         schedule=(),
         endpoints=endpoints,
     )
-
-
-def phone(address: str, kind: EndpointKind = EndpointKind.EXTENSION) -> Endpoint:
-    return Endpoint(kind=kind, address=address, accept_by=AcceptBy.ANSWER)
 
 
 def as_installed(freeswitch: ScriptedFreeswitch) -> ScriptedFreeswitch:

@@ -4,42 +4,19 @@ import asyncio
 import gc
 import json
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from callcontrol.adapters.freeswitch import FreeswitchSettings
 from callcontrol.adapters.freeswitch.frames import MAX_BODY, MAX_COMMAND, MAX_HEAD, Event
 from callcontrol.adapters.freeswitch.ledger import EVENTS
-from callcontrol.adapters.freeswitch.link import (
-    NUDGE_S,
-    EslLink,
-    LinkError,
-    LoginError,
-    RefusedError,
-    SilenceError,
-)
+from callcontrol.adapters.freeswitch.link import NUDGE_S, EslLink
+from callcontrol.adapters.orders import LinkError, LoginError, RefusedError, SilenceError
 from callcontrol.ports import PortError
-from tests.adapters.freeswitch.scripted import ScriptedFreeswitch, event, framed, scripted
-
-QUICK = FreeswitchSettings(
-    secret="s3cret",
-    connect_timeout_s=1.0,
-    command_timeout_s=0.3,
-    ping_interval_s=10.0,
-    ping_timeout_s=0.2,
-    first_retry_s=0.01,
-    last_retry_s=0.02,
-    login_retry_s=0.3,
-)
-
-
-@pytest.fixture
-async def freeswitch() -> AsyncIterator[ScriptedFreeswitch]:
-    async with scripted() as freeswitch:
-        yield freeswitch
+from tests.adapters.freeswitch.scripted import QUICK, ScriptedFreeswitch, event, framed
+from tests.adapters.reports import until
 
 
 @pytest.fixture
@@ -53,12 +30,6 @@ async def link(freeswitch: ScriptedFreeswitch, heard: list[Event]) -> AsyncItera
     await link.open(EVENTS)
     yield link
     await link.close()
-
-
-async def until(condition: Callable[[], object], *, within_s: float = 2.0) -> None:
-    async with asyncio.timeout(within_s):
-        while not condition():
-            await asyncio.sleep(0.002)
 
 
 def ignore(_: Event) -> None:

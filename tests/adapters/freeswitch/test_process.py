@@ -10,8 +10,7 @@ import pytest
 
 from callcontrol.adapters.freeswitch import FreeswitchPbx
 from callcontrol.ports import HandoffDone, LinkUp, Report
-from tests.adapters.freeswitch.scripted import custom, event, scripted
-from tests.adapters.freeswitch.test_link import QUICK
+from tests.adapters.freeswitch.scripted import QUICK, custom, event, scripted
 
 EVENTS = 10_000
 DEAREST_US = 100.0

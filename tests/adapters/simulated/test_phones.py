@@ -3,17 +3,14 @@
 import pytest
 
 from callcontrol.adapters.simulated import SimulatedPbx, VirtualClock
-from callcontrol.core.model import AcceptBy, AgentId, AgentState, Endpoint, EndpointKind, LineState
+from callcontrol.core.model import AgentId, AgentState, EndpointKind, LineState
 from callcontrol.ports import AgentAsked, AgentWish, ChannelUnknownError, PortError, Report
+from tests.adapters.phones import phone
 
 
 @pytest.fixture
 def pbx() -> SimulatedPbx:
     return SimulatedPbx(VirtualClock())
-
-
-def phone(address: str, kind: EndpointKind = EndpointKind.EXTENSION) -> Endpoint:
-    return Endpoint(kind=kind, address=address, accept_by=AcceptBy.ANSWER)
 
 
 def test_a_phone_is_free_unless_told_otherwise_and_a_number_unknown(pbx: SimulatedPbx):

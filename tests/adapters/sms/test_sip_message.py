@@ -6,9 +6,10 @@ from callcontrol.adapters.simulated import SimulatedPbx, VirtualClock
 from callcontrol.adapters.sms.sip_message import SipMessageGateway
 from callcontrol.core.model import Agent, AgentId, LineState
 from callcontrol.ports import DoubtError, LinkUp, Message, PortError, UnreachableError
+from tests.adapters.asterisk.conftest import asterisk, daemon
 from tests.adapters.asterisk.scripted import success
-from tests.adapters.asterisk.test_lines import phone
-from tests.adapters.asterisk.test_session import Daemon, asterisk, daemon
+from tests.adapters.phones import phone
+from tests.adapters.reports import Daemon
 from tests.adapters.store import people as p
 
 __all__ = ["asterisk", "daemon"]  # fixtures

@@ -9,6 +9,7 @@ import pytest
 from callcontrol.adapters.sql import SqlStore, upgrade
 from callcontrol.adapters.sql.schema import metadata
 from tests.adapters.store import people
+from tests.adapters.store.crowd import crowd
 from tests.adapters.store.server import Server, running
 
 
@@ -80,4 +81,11 @@ async def other_store(url: str) -> AsyncIterator[SqlStore]:
 async def office(store: SqlStore) -> SqlStore:
     """The store with the usual directory in it."""
     await store.apply(people.DIRECTORY)
+    return store
+
+
+@pytest.fixture
+async def house(store: SqlStore) -> SqlStore:
+    """Three agents, rung one at a time as they are listed."""
+    await store.apply(crowd(3))
     return store

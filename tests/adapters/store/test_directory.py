@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from callcontrol.adapters.sql import ChangeKind
+from callcontrol.adapters.sql import ChangeKind, SqlStore
 from callcontrol.core.model import (
     AgentId,
     All,
@@ -209,6 +209,23 @@ async def test_a_name_that_means_nothing_is_refused_and_nothing_is_written(offic
     with pytest.raises(UnknownError, match=missing):
         await office.apply(directory)
     assert tuple(await office.apply(p.DIRECTORY)) == ()
+
+
+async def test_who_wants_to_know_is_told_of_each_directory_read_and_of_nothing_else(office, url):
+    read = []
+    store = SqlStore(url, on_read=lambda: read.append(True))
+    await store.ping()
+    assert len(read) == 1
+    for available in (False, True):
+        await office.set_available(p.BOB.id, available=available)
+        await store.ping()
+    assert len(read) == 1
+    before = {agent.id: agent for agent in await store.agents()}
+    await office.apply(replace(p.DIRECTORY, agents=(replace(p.ANN, weight=7), *p.DIRECTORY.agents[1:])))
+    after = {agent.id: agent for agent in await store.agents()}
+    assert len(read) == 2
+    assert {agent_id for agent_id in after if after[agent_id] is not before[agent_id]} == {"ann"}
+    await store.close()
 
 
 async def test_a_change_by_another_daemon_is_seen_at_once(office, other_store):

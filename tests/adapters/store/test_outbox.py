@@ -6,6 +6,7 @@ from callcontrol.core.followup import FollowUp, TextOut
 from callcontrol.ports import (
     Delivery,
     DeliveryReport,
+    Late,
     Message,
     MessageKind,
     MessageState,
@@ -160,6 +161,25 @@ async def test_a_gateway_without_room_keeps_nothing_from_another(office):
     for _ in range(2):  # so many are routed in one transaction
         claim = await office.claim_messages(by_prefix, {"two": 8}, SOON, LEASE_S)
     assert [m.body for m in claim.messages] == ["last"]
+
+
+async def test_what_has_waited_comes_after_what_is_new_and_no_more_of_it_than_there_is_room_for(office):
+    await p.enqueue(office, [new(f"old {n}", f"+1{n}") for n in range(5)], p.LATER)
+    await p.enqueue(office, [new(f"new {n}", f"+15{n}") for n in range(2)], SOON)
+    late = Late(due_before=p.LATER, room={"one": 3})
+    claim = await office.claim_messages(by_prefix, {"one": 4}, SOON, LEASE_S, late=late)
+    assert [(m.body, m.late) for m in claim.messages] == [
+        ("new 0", False),
+        ("new 1", False),
+        ("old 0", True),
+        ("old 1", True),
+    ]
+    late = replace(late, room={"one": 1})
+    claim = await office.claim_messages(by_prefix, {"one": 4}, SOON, LEASE_S, late=late)
+    assert [m.body for m in claim.messages] == ["old 2"]
+    late = replace(late, room={})
+    claim = await office.claim_messages(by_prefix, {"one": 4}, SOON, LEASE_S, late=late)
+    assert claim.messages == ()
 
 
 async def test_what_no_gateway_is_for_is_parked_and_told(office):

@@ -10,11 +10,12 @@ import psycopg
 import pytest
 from sqlalchemy import select, update
 
-from callcontrol.adapters.sql import schema
+from callcontrol.adapters.sql import resolving, schema
+from callcontrol.adapters.sql.directory import Memory
 from callcontrol.adapters.sql.errors import LostRaceError
 from callcontrol.adapters.sql.runner import Batch, Runner
 from callcontrol.core.events import ResolveNextAttempt
-from callcontrol.core.model import SoFar, TransferId
+from callcontrol.core.model import AgentId, SoFar, TransferId
 from callcontrol.ports import StoreError, UnknownError
 from callcontrol.turn import decide
 from tests.adapters.store import people as p
@@ -23,26 +24,27 @@ from tests.adapters.store.test_standings import OPEN, crowd, opened
 
 @asynccontextmanager
 async def all_at_once(runner):
-    """Whatever is asked inside waits for every writer, and then has them."""
+    """Whatever is asked inside waits for the thread that answers it."""
     held = threading.Event()
-    holding = [
-        asyncio.create_task(runner.write(lambda _connection: held.wait(5)))
-        for _ in range(runner._writers._max_workers)
-    ]
+    holding = Batch(runner, lambda _connection, items: [held.wait(5) for _ in items])
+    held_up = asyncio.create_task(holding.ask(None))
     await asyncio.sleep(0)
     yield
     held.set()
-    await asyncio.gather(*holding)
+    await held_up
+
+
+def chosen(row):
+    ask = ResolveNextAttempt(step=p.GROUP, ask=1)
+    return partial(decide, ask, row.bot, so_far=SoFar(transfer=row.id), now=OPEN, lines=p.free_lines)
 
 
 def asks(store, row, *, before=lambda: None):
     """`before` is called when whom to ring is decided: the standings have been read, nobody is claimed."""
-    ask = ResolveNextAttempt(step=p.GROUP, ask=1)
-    chosen = partial(decide, ask, row.bot, so_far=SoFar(transfer=row.id), now=OPEN, lines=p.free_lines)
 
     def choose(facts_of):
         before()
-        return chosen(facts_of)
+        return chosen(row)(facts_of)
 
     return asyncio.create_task(store.resolve(row, p.GROUP, choose, OPEN))
 
@@ -74,6 +76,19 @@ async def test_each_sees_whom_those_before_it_ring(house, other_store):
     [left_out] = [answer for answer in told if not answer.legs]
     against = {term.value for one in left_out.considered for term in one.terms if not term.holds}
     assert against == {f"reserved for transfer {t}" for t, agents in by_transfer.items() if agents}
+
+
+async def test_of_those_who_see_another_toggle_of_an_agent_only_one_rings_the_agent(house, url):
+    rows = [await opened(house, f"t{n}") for n in range(3)]
+    off = resolving.Site(availability={AgentId(f"a{n:02}"): False for n in range(3)})
+    asked = [
+        resolving.Asked(row=row, step=p.GROUP, decide=chosen(row), now=OPEN, site=site)
+        for row, site in zip(rows, (off, resolving.NOTHING, resolving.NOTHING), strict=True)
+    ]
+    runner = Runner(url)
+    answers = await runner.write(lambda connection: resolving.resolve(Memory(), connection, asked))
+    await runner.close()
+    assert [rung(answer) for answer in answers] == [["a03"], ["a00", "a01"], ["a02"]]
 
 
 async def test_one_that_goes_wrong_is_told_so_alone(house):

@@ -246,9 +246,10 @@ async def test_sqlite_keeps_what_it_accepted(tmp_path):
     [
         (select(agent_standing).where(claims._RELEASE.whereclause), "ix_agent_standing_claimed"),
         (outbox._UNROUTED, "ix_outbox_due"),
-        (outbox._READY, "ix_outbox_due"),
-        (outbox._READY, "ix_outbox_unsent"),
-        (outbox._LEFT, "ix_outbox_leased"),
+        (outbox._FRESH, "ix_outbox_due"),
+        (outbox._LATE, "ix_outbox_due"),
+        (outbox._LATE, "ix_outbox_unsent"),
+        (outbox._left("sqlite"), "ix_outbox_leased"),
         (cadence._DUE, "ix_cadence_step_due"),
         (cadence._LOCK_STEPS, "ix_cadence_step_open"),
     ],
@@ -256,6 +257,7 @@ async def test_sqlite_keeps_what_it_accepted(tmp_path):
         "whom a transfer has",
         "what has no gateway yet",
         "what is due",
+        "what has been due for long",
         "what is unsent in a queue",
         "what was left",
         "steps that are due",
@@ -264,8 +266,8 @@ async def test_sqlite_keeps_what_it_accepted(tmp_path):
 )
 def test_the_partial_indexes_are_used(migrated_file, statement, index):
     engine = make_engine(f"sqlite:///{migrated_file}", 1)
-    values = {"now": p.NOW, "at_most": 1, "transfer": "t1", "winner": "ann", "lane": "one", "holding": [1]}
-    values |= {"lead": "lea"}
+    values = {"now": p.NOW, "at_most": 1, "transfer": "t1", "winner": "ann", "lane": "one", "holding": "[1]"}
+    values |= {"lead": "lea", "late": p.NOW}
     with engine.connect() as connection:
         with_values = statement.params(
             **{name: values[name] for name in statement.compile().params if name in values}

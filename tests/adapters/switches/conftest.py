@@ -12,10 +12,10 @@ from callcontrol.adapters.freeswitch import FreeswitchPbx
 from callcontrol.adapters.simulated import SimulatedPbx, VirtualClock
 from callcontrol.core.model import LineState
 from callcontrol.ports import Pbx
+from tests.adapters.asterisk.scripted import QUICK as ASTERISK
 from tests.adapters.asterisk.scripted import scripted as scripted_asterisk
-from tests.adapters.asterisk.test_link import QUICK as ASTERISK
+from tests.adapters.freeswitch.scripted import QUICK as FREESWITCH
 from tests.adapters.freeswitch.scripted import scripted as scripted_freeswitch
-from tests.adapters.freeswitch.test_link import QUICK as FREESWITCH
 from tests.adapters.switches.ami import AmiLine
 from tests.adapters.switches.esl import EslLine
 from tests.adapters.switches.stage import Stage, Staged

@@ -14,21 +14,17 @@ from callcontrol.core.model import (
     AgentState,
     BotId,
     ChannelId,
-    Endpoint,
     EndpointKind,
     Leg,
     LineState,
     TransferId,
 )
 from callcontrol.ports import ChannelUnknownError, HandoffDone, LinkDown, LinkUp, PortError
+from tests.adapters.phones import phone
 from tests.adapters.switches.conftest import running
 from tests.adapters.switches.stage import PICKS_UP, RINGS, TRANSFER, Stage
 
 SOUND = Path("/sounds/overview.wav")
-
-
-def phone(address: str, kind: EndpointKind = EndpointKind.EXTENSION) -> Endpoint:
-    return Endpoint(kind=kind, address=address, accept_by=AcceptBy.ANSWER)
 
 
 # --- the link

@@ -223,7 +223,7 @@ def main() -> int:
         resolves=400,
         resolve_rounds=6,
         texts=200,
-        text_rounds=2,
+        text_rounds=6,
         report_legs=1_000_000,
         report_rounds=5,
     )

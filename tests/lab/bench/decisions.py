@@ -5,7 +5,6 @@ database's fsync, and for a new attempt with its look at the database.
 """
 
 import asyncio
-import gc
 import random
 import tempfile
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 from callcontrol.adapters.simulated import Behaviour, SimulatedPbx
 from callcontrol.adapters.simulated.pbx import Does
 from callcontrol.adapters.sql import SqlStore
+from callcontrol.app import heap
 from callcontrol.app.clock import SystemClock
 from callcontrol.core import events as e
 from callcontrol.core.model import (
@@ -38,6 +38,7 @@ from callcontrol.core.model import (
     Lead,
     LeadId,
     Operator,
+    OutcomeActions,
     Pool,
     PoolId,
     Rule,
@@ -52,6 +53,8 @@ FIRST_EVENT_S = 6.0  # after its own start
 GROUP_SIZE = 3
 READY_S = 20.0
 ALWAYS = tuple(Window(weekday=day, start_min=0, end_min=1440) for day in range(7))
+
+ACTIONS = OutcomeActions()
 
 Taken = defaultdict[str, list[float]]
 
@@ -121,7 +124,7 @@ def _group(n: int) -> list[str]:
     return [f"group{n}-{mate}" for mate in range(GROUP_SIZE)]
 
 
-def _directory(count: int) -> Directory:
+def _directory(count: int, actions: OutcomeActions) -> Directory:
     """Each lead has an agent; where that one will refuse, also a rule, a pool and a group of its own."""
     refused = range(0, count, 2)
     mates = [name for n in refused for name in _group(n)]
@@ -139,7 +142,14 @@ def _directory(count: int) -> Directory:
             )
             for n in refused
         ),
-        bots=(Bot(id=BotId("sami"), name="Sami", owner=Contact(name="Olive", phone="+15550199")),),
+        bots=(
+            Bot(
+                id=BotId("sami"),
+                name="Sami",
+                owner=Contact(name="Olive", phone="+15550199"),
+                on_connected=actions,
+            ),
+        ),
         leads=tuple(
             Lead(
                 id=LeadId(f"lead{n}"),
@@ -170,35 +180,36 @@ class Decisions:
     connected: int
 
 
-Beside = Callable[[SqlStore], AbstractAsyncContextManager[None]]
+Beside = Callable[[SqlStore, Switchboard], AbstractAsyncContextManager[None]]
 
 
-def nothing(_: SqlStore) -> AbstractAsyncContextManager[None]:
+def nothing(_: SqlStore, __: Switchboard) -> AbstractAsyncContextManager[None]:
     return nullcontext()
 
 
-async def run(count: int, spread_s: float, *, beside: Beside = nothing) -> Decisions:
+async def run(
+    count: int, spread_s: float, *, beside: Beside = nothing, actions: OutcomeActions = ACTIONS
+) -> Decisions:
     """`count` transfers in flight, and what happens in them spread over about `spread_s`.
 
-    `beside` is what goes on meanwhile, in the same process on the same store.
+    `beside` is what goes on meanwhile, in the same process on the same store; `actions` follow each outcome.
     """
     with tempfile.TemporaryDirectory(prefix="callcontrol-bench-") as folder:
         store = SqlStore(f"sqlite:///{Path(folder) / 'bench.db'}")
         await store.ensure_schema()
-        await store.apply(_directory(count))
+        await store.apply(_directory(count, actions))
         clock = SystemClock()
         pbx = ObservedPbx(clock=clock, phones=_phones(count, spread_s))
         board = Switchboard(pbx=pbx, store=store, speech=None, clock=clock)
         running = asyncio.create_task(board.run())
         try:
-            gc.collect()
-            gc.freeze()  # as the daemon does when it starts
+            heap.settle()  # as the daemon does when it starts
             async with asyncio.timeout(READY_S):
                 while not board.ready:
                     if running.done():
                         running.result()  # raises what ended it
                     await asyncio.sleep(0.01)
-            async with beside(store):
+            async with beside(store, board):
                 return await _converse(board, store, pbx, count)
         finally:
             running.cancel()

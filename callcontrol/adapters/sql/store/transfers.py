@@ -1,0 +1,89 @@
+"""Transfers: asked for, resolved step by step, journalled turn by turn."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from callcontrol.adapters.sql import history, journal, outcomes, resolving, transfers
+from callcontrol.adapters.sql.store.ground import Ground
+from callcontrol.core.events import AttemptResolved
+from callcontrol.core.model import Bot, BotId, Call, Lead, LeadId, LegRecord, Step, TransferId
+from callcontrol.ports import Decide, Entry, FactsOf, First, NewLead, Request, TransferRow, Transition
+
+T = TypeVar("T")
+
+
+class SqlTransfers(Ground):
+    async def history(self, bot_id: BotId, since: datetime) -> Sequence[float | None]:
+        return await self._runner.read(history.history, bot_id, since)
+
+    async def prepare(self, request: Request) -> TransferRow | Bot:
+        site = await self._site(request.lead)
+        with site.explained():
+            return await self._runner.read(transfers.prepare, self._memory, request, site)
+
+    async def open(
+        self,
+        transfer_id: TransferId,
+        request: Request,
+        call: Call,
+        now: datetime,
+        first: First,
+    ) -> TransferRow:
+        site = await self._site(request.lead, toggles=True)
+        with site.explained():
+            return await self._runner.write_first(
+                transfers.open_transfer,
+                self._memory,
+                transfer_id=transfer_id,
+                request=request,
+                call=call,
+                now=now,
+                first=first,
+                site=site,
+                rules=self._task_rules,
+            )
+
+    async def resolve(self, row: TransferRow, step: Step, decide: Decide, now: datetime) -> AttemptResolved:
+        site = await self._site(toggles=True)
+        asked = resolving.Asked(row=row, step=step, decide=decide, now=now, site=site)
+        return await self._resolving.ask(asked)
+
+    async def consult(
+        self,
+        bot_id: BotId,
+        lead: LeadId | NewLead,
+        look: Callable[[Bot, Lead, FactsOf], T],
+        now: datetime,
+        *,
+        in_full: bool = False,
+    ) -> T:
+        site = await self._site(lead, toggles=True)
+        with site.explained():
+            return await self._runner.read(
+                transfers.consult, self._memory, bot_id, lead, look, now=now, site=site, in_full=in_full
+            )
+
+    async def record(self, transition: Transition) -> None:
+        """With an outcome it takes longer, and nobody on the line waits for it."""
+        over = transition.outcome is not None or transition.closed
+        write = self._runner.write_together if over else self._runner.write_first
+        await write(outcomes.record, self._memory, transition, self._task_rules)
+
+    async def on_disk(self) -> None:
+        await self._runner.on_disk()
+
+    async def unclosed(self) -> Sequence[tuple[TransferRow, tuple[Entry, ...]]]:
+        return await self._runner.read(transfers.unclosed, self._memory)
+
+    async def transfer(self, transfer_id: TransferId) -> TransferRow:
+        return await self._runner.read(transfers.transfer, self._memory, transfer_id)
+
+    async def transfers(self, limit: int) -> Sequence[TransferRow]:
+        return await self._runner.read(transfers.newest, self._memory, limit)
+
+    async def journal(self, transfer_id: TransferId) -> tuple[Entry, ...]:
+        return await self._runner.read(journal.entries_of, transfer_id)
+
+    async def legs(self, transfer_id: TransferId) -> Sequence[LegRecord]:
+        return await self._runner.read(journal.legs_of, transfer_id)
