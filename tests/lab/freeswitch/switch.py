@@ -15,6 +15,7 @@ from tests.lab.switch import Switch
 from tests.lab.watch import Watch
 
 DOMAIN = "127.0.0.1"
+HOLD_AGAIN = 180  # half an hour: mod_local_stream is silent for a second when its folder has been played
 LISTENS_IN = ("three_way", "eavesdrop")
 PLACE = (
     "Channel-State",
@@ -54,6 +55,10 @@ class FreeSwitch(Switch):
 
     async def start(self) -> None:
         self._forget_all()
+        music = self.folder / "moh" / "hold.wav"
+        for n in range(HOLD_AGAIN):
+            (again := music.with_stem(f"hold-{n}")).unlink(missing_ok=True)
+            again.hardlink_to(music)
         await super().start()
 
     async def restart(self, *, crash: bool = False) -> None:
