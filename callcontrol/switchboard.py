@@ -174,7 +174,6 @@ class Switchboard:
         else:
             found = await self._begin(request, call, asked)
         await self._adopt(found)
-        await self._ports.store.on_disk()  # while its phones are being rung
         return found
 
     async def _free_call(self, channel: str) -> Call:

@@ -1,7 +1,8 @@
 """Transactions in the event loop itself, on SQLite: two changes of thread and an fsync less while a phone waits.
 
-What such a transaction commits is in SQLite's log, where it outlives this process, however it dies. The log
-is synchronised by a thread right afterwards, so that a moment later it outlives the machine too.
+What such a transaction commits is in SQLite's log, where it outlives this process, however it dies. A thread
+synchronises the log a moment later, for all that was committed meanwhile: from then on it outlives the
+machine too. Not at once: a log that is being written to disk takes nothing new, and the event loop would wait.
 """
 
 import asyncio
@@ -9,19 +10,20 @@ import os
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import TypeVar
 
+import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from callcontrol.adapters.sql.engine import make_engine_here, parse
 from callcontrol.adapters.sql.errors import LostRaceError, NotHereError
-from callcontrol.ports import StoreError
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-SYNC_AFTER_S = 0.001  # the orders leave first; and what others commit meanwhile is synchronised with it
+SYNC_AFTER_S = 0.02
 
 
 class Here:
@@ -33,7 +35,6 @@ class Here:
         self._log = f"{parse(url).database}-wal"
         self._thread = ThreadPoolExecutor(1, "callcontrol-sql-sync")
         self._timer: asyncio.TimerHandle | None = None
-        self._sync: asyncio.Future[None] | None = None
 
     def write(self, question: Callable[[Connection], T]) -> T:
         """Raises NotHereError where it must be asked in a thread: another process writes, much has to be
@@ -50,39 +51,31 @@ class Here:
             self._timer = asyncio.get_running_loop().call_later(SYNC_AFTER_S, self._synchronise)
         return answer
 
-    async def on_disk(self) -> None:
-        """Until all that was committed so far is on disk. Raises StoreError."""
+    def close(self) -> None:
         if self._timer is not None:
+            self._timer.cancel()
             self._synchronise()
-        if self._sync is not None:
-            try:
-                await asyncio.shield(self._sync)
-            except OSError as error:
-                reason = f"database: the log can't be written to disk: {error.strerror}"
-                raise StoreError(reason, retryable=True) from None
-
-    async def close(self) -> None:
-        with suppress(StoreError):
-            await self.on_disk()
-        self._thread.shutdown(wait=False)
+        self._thread.shutdown()
         if self._connection is not None:
             self._connection.close()
         self._engine.dispose()
 
     def _synchronise(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._sync = asyncio.get_running_loop().run_in_executor(self._thread, _synchronise, self._log)
-        self._sync.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._timer = None
+        self._thread.submit(_synchronise, self._log)
 
 
-def _synchronise(log: str) -> None:
+def _synchronise(path: str) -> None:
     try:
-        file = os.open(log, os.O_RDWR)
+        file = os.open(path, os.O_RDWR)
     except FileNotFoundError:
         return  # all of it is in the database
+    except OSError as error:
+        log.error("the database's log could not be synchronised", error=error.strerror)
+        return
     try:
         os.fdatasync(file)
+    except OSError as error:
+        log.error("the database's log could not be synchronised", error=error.strerror)
     finally:
         os.close(file)

@@ -103,7 +103,7 @@ class Runner:
         self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """As `write_together`, before all else: a phone waits for it. On SQLite it may be on disk only
-        a moment later: see `on_disk`.
+        a moment later: see `Here`.
         """
         if self._here is None:
             return await self.write(question, *args, **kwargs)
@@ -114,11 +114,6 @@ class Runner:
         self._first.append(job)
         return await self._ask(self._writers, job, self._answer_first)
 
-    async def on_disk(self) -> None:
-        """Until what was committed so far outlives the machine. Raises StoreError."""
-        if self._here is not None:
-            await self._here.on_disk()
-
     async def settle(self) -> None:
         """Bring what was committed from SQLite's log into its file, and empty the log, if nobody reads it now."""
         if self._one_writer:
@@ -128,7 +123,7 @@ class Runner:
     async def close(self) -> None:
         """What has been asked is answered first, if it ends in time."""
         if self._here is not None:
-            await self._here.close()
+            self._here.close()
         for threads in self._threads:
             threads.shutdown(wait=False)
         jobs = (asyncio.wrap_future(job) for job in tuple(self._jobs))

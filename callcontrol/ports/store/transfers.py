@@ -68,12 +68,8 @@ class TransferStore(Protocol):
     async def record(self, transition: Transition) -> None:
         """Append to the journal, with everything that goes with it. Safe to repeat.
 
-        From then on it outlives this process; with an outcome, the machine too: see `on_disk`.
+        From then on it outlives this process, and with an outcome the machine; without, a moment later.
         """
-        ...
-
-    async def on_disk(self) -> None:
-        """Until what was opened and recorded so far outlives the machine, which may be a moment later."""
         ...
 
     async def unclosed(self) -> Sequence[tuple[TransferRow, tuple[Entry, ...]]]: ...

@@ -8,13 +8,14 @@ import sys
 import threading
 
 import pytest
+import structlog
 from sqlalchemy import select, update
 
 from callcontrol.adapters.sql import schema
 from callcontrol.adapters.sql.engine import make_engine
 from callcontrol.adapters.sql.errors import NotHereError
+from callcontrol.adapters.sql.here import SYNC_AFTER_S
 from callcontrol.adapters.sql.runner import Runner
-from callcontrol.ports import StoreError
 
 
 @pytest.fixture
@@ -110,6 +111,7 @@ async def test_what_the_question_itself_objects_to_is_told_and_undone(url):
 
 WRITES = """
 import asyncio, os, signal, sys
+from callcontrol.adapters.sql.here import SYNC_AFTER_S
 from callcontrol.adapters.sql.runner import Runner
 from tests.adapters.store.test_here import count_up
 
@@ -133,30 +135,40 @@ async def test_what_was_written_outlives_a_process_that_is_killed_at_once(url):
     database.close()
 
 
-async def test_it_is_synchronised_by_itself_and_at_once_where_somebody_waits(url, monkeypatch):
-    synchronised = []
+@pytest.fixture
+def synchronised(monkeypatch):
+    """One for each time the log was synchronised."""
+    found = []
     really = os.fdatasync
-    monkeypatch.setattr(os, "fdatasync", lambda file: (really(file), synchronised.append(file)))
+    monkeypatch.setattr(os, "fdatasync", lambda file: (really(file), found.append(file)))
+    return found
+
+
+async def test_it_is_synchronised_a_moment_later_with_what_came_meanwhile(url, synchronised):
     runner = Runner(url)
-    await runner.on_disk()
-    assert synchronised == [], "nothing was written"
-    await runner.write_first(count_up)
-    await runner.on_disk()
-    assert len(synchronised) == 1
     await runner.write_first(count_up)
     await runner.write_first(count_up)
+    assert synchronised == []
     async with asyncio.timeout(5):
-        while len(synchronised) == 1:
+        while not synchronised:
             await asyncio.sleep(0.001)
-    await runner.on_disk()
-    assert len(synchronised) == 2, "two writes, one after the other, share it"
+    await asyncio.sleep(2 * SYNC_AFTER_S)
+    assert len(synchronised) == 1
     await runner.close()
+    assert len(synchronised) == 1
+
+
+async def test_it_is_synchronised_before_the_store_is_closed(url, synchronised):
+    runner = Runner(url)
+    await runner.write_first(count_up)
+    await runner.close()
+    assert len(synchronised) == 1
 
 
 async def test_a_log_that_cannot_be_synchronised_is_told(url, tmp_path):
     runner = Runner(url)
     await runner.write_first(count_up)
     runner._here._log = str(tmp_path)  # no file to write to
-    with pytest.raises(StoreError, match="can't be written to disk"):
-        await runner.on_disk()
-    await runner.close()
+    with structlog.testing.capture_logs() as logs:
+        await runner.close()
+    assert [line["event"] for line in logs] == ["the database's log could not be synchronised"]

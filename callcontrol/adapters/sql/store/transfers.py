@@ -70,9 +70,6 @@ class SqlTransfers(Ground):
         write = self._runner.write_together if over else self._runner.write_first
         await write(outcomes.record, self._memory, transition, self._task_rules)
 
-    async def on_disk(self) -> None:
-        await self._runner.on_disk()
-
     async def unclosed(self) -> Sequence[tuple[TransferRow, tuple[Entry, ...]]]:
         return await self._runner.read(transfers.unclosed, self._memory)
 
