@@ -68,7 +68,7 @@ class TransferStore(Protocol):
     async def record(self, transition: Transition) -> None:
         """Append to the journal, with everything that goes with it. Safe to repeat.
 
-        From then on it outlives this process, and with an outcome the machine; without, a moment later.
+        From then on it outlives this process; a moment later, and before any text of it is sent, the machine.
         """
         ...
 

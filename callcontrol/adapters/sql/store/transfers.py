@@ -65,10 +65,7 @@ class SqlTransfers(Ground):
             )
 
     async def record(self, transition: Transition) -> None:
-        """With an outcome it takes longer, and nobody on the line waits for it."""
-        over = transition.outcome is not None or transition.closed
-        write = self._runner.write_together if over else self._runner.write_first
-        await write(outcomes.record, self._memory, transition, self._task_rules)
+        await self._runner.write_first(outcomes.record, self._memory, transition, self._task_rules)
 
     async def unclosed(self) -> Sequence[tuple[TransferRow, tuple[Entry, ...]]]:
         return await self._runner.read(transfers.unclosed, self._memory)
