@@ -12,6 +12,7 @@ from callcontrol.adapters.sql import directory as stored
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.changes import Change, changes, differs, lead_change
 from callcontrol.adapters.sql.own_agents import Snapshot, merged
+from callcontrol.adapters.sql.roster import Known
 from callcontrol.adapters.sql.statements import upsert
 from callcontrol.core.model import Agent, AgentId, Bot, Directory, Endpoint, Lead, OutcomeActions, Pool
 from callcontrol.ports import UnknownError
@@ -67,13 +68,13 @@ def sync(connection: Connection, memory: stored.Memory, own: Snapshot, now: date
     return made
 
 
-def _locked(connection: Connection, memory: stored.Memory) -> stored.Known:
+def _locked(connection: Connection, memory: stored.Memory) -> Known:
     version = connection.scalars(select(s.directory.c.version).with_for_update()).one()
     return memory.current(connection, version)
 
 
 def _with_own(
-    old: stored.Known, directory: Directory, own: Snapshot | None
+    old: Known, directory: Directory, own: Snapshot | None
 ) -> tuple[Directory, frozenset[AgentId]]:
     """The whole of it, and who in it is the site's own."""
     before = [agent for agent in old.agents.values() if agent.id in old.own]
@@ -85,12 +86,12 @@ def _with_own(
     return merged(directory, theirs), frozenset(agent.id for agent in theirs if agent.id not in filed)
 
 
-def _moved(old: stored.Known, new: Directory, own: frozenset[AgentId]) -> bool:
+def _moved(old: Known, new: Directory, own: frozenset[AgentId]) -> bool:
     """Whether someone is in the other's hands now, unchanged: the file's, or the site's."""
     return any(agent.id in old.agents for agent in new.agents if (agent.id in own) != (agent.id in old.own))
 
 
-def _settle(connection: Connection, old: stored.Known, new: Directory, *, changed: bool) -> None:
+def _settle(connection: Connection, old: Known, new: Directory, *, changed: bool) -> None:
     reordered = _reordered(old, new)
     if reordered:
         _put_order(connection, new)
@@ -123,7 +124,7 @@ def _check(directory: Directory) -> None:
 
 
 def _put_agents(
-    connection: Connection, old: stored.Known, new: Directory, own: frozenset[AgentId], now: datetime
+    connection: Connection, old: Known, new: Directory, own: frozenset[AgentId], now: datetime
 ) -> None:
     added = [agent for agent in new.agents if agent.id not in old.agents]
     changed = [
@@ -188,7 +189,7 @@ _AGENT_ROWS = {
 }
 
 
-def _put_pools(connection: Connection, old: stored.Known, new: Directory) -> None:
+def _put_pools(connection: Connection, old: Known, new: Directory) -> None:
     """Rules, members and tags have been deleted before: they are all written anew."""
     gone = old.pools.keys() - {pool.id for pool in new.pools}
     _clear(connection, s.pool, "id", gone)
@@ -220,7 +221,7 @@ def _put_pools(connection: Connection, old: stored.Known, new: Directory) -> Non
     )
 
 
-def _put_bots(connection: Connection, old: stored.Known, new: Directory, now: datetime) -> None:
+def _put_bots(connection: Connection, old: Known, new: Directory, now: datetime) -> None:
     written = [bot for bot in new.bots if bot.id not in old.bots or differs(old.bots[bot.id], bot)]
     statement = upsert(connection.dialect.name, s.bot, frozenset({"position"}))
     _run(connection, statement, map(_bot_values, written))
@@ -253,7 +254,7 @@ def _contact_rows(bot: Bot) -> Rows:
             }
 
 
-def _reordered(old: stored.Known, new: Directory) -> bool:
+def _reordered(old: Known, new: Directory) -> bool:
     """Also where someone was added or removed."""
     return [*old.agents, *old.bots] != [*(a.id for a in new.agents), *(b.id for b in new.bots)]
 

@@ -8,8 +8,9 @@ from sqlalchemy import Connection, bindparam, delete, exists, select, update
 
 from callcontrol.adapters.sql import outbox, tasks
 from callcontrol.adapters.sql import schema as s
-from callcontrol.adapters.sql.directory import Known, Memory
+from callcontrol.adapters.sql.directory import Memory
 from callcontrol.adapters.sql.leads import LEAD_COLUMNS, lead_of
+from callcontrol.adapters.sql.roster import Known
 from callcontrol.adapters.sql.statements import insert_once
 from callcontrol.core import escalation
 from callcontrol.core.callback import Direction, FollowedCall, Person, Result, Verdict

@@ -7,7 +7,7 @@ from datetime import tzinfo
 from enum import StrEnum
 from typing import Any
 
-from callcontrol.adapters.sql.directory import Known
+from callcontrol.adapters.sql.roster import Known
 from callcontrol.core.model import (
     All,
     AnyOf,

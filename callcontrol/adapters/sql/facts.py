@@ -9,8 +9,8 @@ from sqlalchemy import Connection, bindparam, select
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.agents import of_agents
 from callcontrol.adapters.sql.crew import members, union
-from callcontrol.adapters.sql.directory import Members, Roster
 from callcontrol.adapters.sql.driven import Driven
+from callcontrol.adapters.sql.roster import Members, Roster
 from callcontrol.adapters.sql.rulebook import Matching
 from callcontrol.core import rules
 from callcontrol.core.model import (

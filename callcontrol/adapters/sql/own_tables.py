@@ -34,9 +34,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DataError, SQLAlchemyError
 
-from callcontrol.adapters.sql.directory import Roster
 from callcontrol.adapters.sql.errors import translated
 from callcontrol.adapters.sql.own_agents import Snapshot, snapshot, word, yes
+from callcontrol.adapters.sql.roster import Roster
 from callcontrol.core.model import AgentId, Lead, LeadId
 from callcontrol.ports import StoreError, UnknownError
 

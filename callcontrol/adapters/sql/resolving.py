@@ -16,11 +16,12 @@ from sqlalchemy import Connection, Select, select
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql import standings
 from callcontrol.adapters.sql.claims import Claim, claim, claims_of, give_back
-from callcontrol.adapters.sql.directory import STATE, Memory, Roster, State
+from callcontrol.adapters.sql.directory import STATE, Memory, State
 from callcontrol.adapters.sql.driven import Driven
 from callcontrol.adapters.sql.errors import LostRaceError
 from callcontrol.adapters.sql.facts import About, Facts
 from callcontrol.adapters.sql.own_tables import NOTHING, Site
+from callcontrol.adapters.sql.roster import Roster
 from callcontrol.adapters.sql.statements import bound, given
 from callcontrol.core.events import AttemptResolved
 from callcontrol.core.model import Agent, AgentId, Candidate, Standing, Step, TransferId

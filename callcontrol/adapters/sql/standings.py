@@ -17,9 +17,9 @@ from sqlalchemy import (
 
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.claims import FREED
-from callcontrol.adapters.sql.directory import Known
 from callcontrol.adapters.sql.driven import Driven
 from callcontrol.adapters.sql.instants import instant
+from callcontrol.adapters.sql.roster import Known
 from callcontrol.adapters.sql.statements import bound, given, insert_once, upsert
 from callcontrol.core.model import Agent, AgentId, Standing, TransferId
 from callcontrol.core.standing import Became, StandingChange

@@ -10,11 +10,12 @@ from sqlalchemy import Connection, Select, Text, bindparam, func, insert, select
 
 from callcontrol.adapters.sql import claims, hooks, journal, leads, outcomes
 from callcontrol.adapters.sql import schema as s
-from callcontrol.adapters.sql.directory import STATE, Known, Memory, State, with_toggle
+from callcontrol.adapters.sql.directory import STATE, Memory, State, with_toggle
 from callcontrol.adapters.sql.driven import Driven
 from callcontrol.adapters.sql.facts import Facts
 from callcontrol.adapters.sql.instants import stored
 from callcontrol.adapters.sql.own_tables import NOTHING, Site
+from callcontrol.adapters.sql.roster import Known
 from callcontrol.core.escalation import TaskRules
 from callcontrol.core.hooks import requested
 from callcontrol.core.model import (
