@@ -27,6 +27,7 @@ from tests.lab.lab import Lab
 SUMMARY = "Lena wants to sell her flat this summer. She has asked for a valuation."
 READY_S = 20.0
 OWNER = "+493023125800"
+ALERT_INFO = "<http://127.0.0.1/warm-transfer>;info=warm-transfer"
 T = TypeVar("T")
 
 
@@ -90,6 +91,7 @@ class Site:
         *,
         database: str,
         link_port: int | None,
+        alert_info: str | None,
         more: Mapping[str, Any],
     ) -> None:
         self.lab = lab
@@ -101,7 +103,7 @@ class Site:
         self.texts_file = folder / "state" / "texts.jsonl"
         self.config = folder / "callcontrol.yaml"
         self.log = folder / "daemon.log"
-        self._write(people, database, more)
+        self._write(people, database, alert_info, more)
         self.store = SqlStore(database or f"sqlite:///{folder / 'state' / 'callcontrol.db'}")
         self.http = httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{self.port}",
@@ -110,7 +112,9 @@ class Site:
             limits=httpx.Limits(keepalive_expiry=2),  # before the daemon closes one of its own accord
         )
 
-    def _write(self, people: dict[str, Any], database: str, more: Mapping[str, Any]) -> None:
+    def _write(
+        self, people: dict[str, Any], database: str, alert_info: str | None, more: Mapping[str, Any]
+    ) -> None:
         (self.folder / "state").mkdir(parents=True, exist_ok=True)
         config = {
             "pbx": self.lab.switch.kind,
@@ -120,7 +124,7 @@ class Site:
                 "username": self.lab.switch.link.user,
                 "secret": self.lab.switch.link.secret,
                 "dial": {"number": self.lab.switch.outside},
-                "alert_info": "<http://127.0.0.1/warm-transfer>;info=warm-transfer",
+                "alert_info": alert_info,
             },
             "state_directory": str(self.folder / "state"),
             "database": {"url": database or "sqlite:///callcontrol.db"},
@@ -322,11 +326,20 @@ async def site(
     *,
     database: str = "",
     link_port: int | None = None,
+    alert_info: str | None = ALERT_INFO,
     more: Mapping[str, Any] = MappingProxyType({}),
 ) -> AsyncIterator[Site]:
     """A daemon with these people in its database, ready for calls. `more`: sections of its configuration."""
     folder.mkdir(parents=True, exist_ok=True)
-    company = Site(lab, folder, people or directory(), database=database, link_port=link_port, more=more)
+    company = Site(
+        lab,
+        folder,
+        people or directory(),
+        database=database,
+        link_port=link_port,
+        alert_info=alert_info,
+        more=more,
+    )
     try:
         await company.cli("apply", str(folder / "directory.yaml"), "--yes")
         await company.start()

@@ -26,11 +26,13 @@ def ring(order: RingOrder, settings: AsteriskSettings, *, far_end: str, lead: st
     """
     leg = order.leg
     dial = dial_string(leg.endpoint, settings)
+    exten = "answer" if leg.endpoint.accept_by is AcceptBy.ANSWER else "key"
     variables = [
         f"CALLCONTROL_TRANSFER={_id(order.transfer_id)}",
-        f"CALLCONTROL_ACCEPT_S={math.ceil(order.accept_timeout_s)}",
         "FORWARD_CONTEXT=callcontrol-no-forward",
     ]
+    if exten == "key":
+        variables.append(f"CALLCONTROL_ACCEPT_S={math.ceil(order.accept_timeout_s)}")
     if lead:
         variables.append(f"CALLCONTROL_LEAD={_id(lead)}")
     if settings.alert_info and is_pjsip(dial):
@@ -41,7 +43,7 @@ def ring(order: RingOrder, settings: AsteriskSettings, *, far_end: str, lead: st
         "Channel": dial,
         "ChannelId": leg.id,
         "Context": "callcontrol-leg",
-        "Exten": "answer" if leg.endpoint.accept_by is AcceptBy.ANSWER else "key",
+        "Exten": exten,
         "Priority": "1",
         "Timeout": str(math.ceil((order.ring_timeout_s + RING_MARGIN_S) * 1000)),
         "CallerID": _caller_id(order.caller, settings, outside=leg.endpoint.kind is EndpointKind.NUMBER),

@@ -73,9 +73,7 @@ def _locked(connection: Connection, memory: stored.Memory) -> Known:
     return memory.current(connection, version)
 
 
-def _with_own(
-    old: Known, directory: Directory, own: Snapshot | None
-) -> tuple[Directory, frozenset[AgentId]]:
+def _with_own(old: Known, directory: Directory, own: Snapshot | None) -> tuple[Directory, frozenset[AgentId]]:
     """The whole of it, and who in it is the site's own."""
     before = [agent for agent in old.agents.values() if agent.id in old.own]
     if own is None:

@@ -206,8 +206,8 @@ async def test_a_ring_order_says_this_and_nothing_else(asterisk: ScriptedAsteris
         "Variable": "\n".join(
             [
                 f"CALLCONTROL_TRANSFER={TRANSFER}",
-                "CALLCONTROL_ACCEPT_S=20",
                 "FORWARD_CONTEXT=callcontrol-no-forward",
+                "CALLCONTROL_ACCEPT_S=20",
                 f"CALLCONTROL_LEAD={LEAD}",
             ]
         ),

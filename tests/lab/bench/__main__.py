@@ -189,7 +189,7 @@ async def measure_calls(sizes: Sizes, found: Findings) -> str:
         folder = Path(name)
         lab = await Lab.start(folder / "lab", say=lambda text: out.print(f"  {text}"))
         try:
-            async with site(lab, folder / "company", company.directory()) as daemon:
+            async with site(lab, folder / "company", company.directory(), alert_info=None) as daemon:
                 await measure_transfers(lab, daemon, sizes, found)
         finally:
             await lab.stop()

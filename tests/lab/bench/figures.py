@@ -16,7 +16,8 @@ column). "Asked": the bot's POST is handed to the kernel, or an AMI Redirect of 
 how a program outside the PBX asks for Dial() or Queue(). "At the application": the lead's channel has come to Dial(),
 Queue() or the subroutine callcontrol-transfer, by the time stamp of an event right before it; that is the strictest
 reading, with none of the Redirect in it. Every trial has a lead who is talking with a bot's leg, a phone of its own,
-and a PBX without other calls. callcontrol has written the transfer into its journal before a phone rings, safe from
+and a PBX without other calls. Nobody sets an Alert-Info, as is callcontrol's default: on Asterisk that is 0.4 ms more,
+whoever sets it. callcontrol has written the transfer into its journal before a phone rings, safe from
 kill -9, and the log is synchronised to disk right after; Dial() and Queue() have nothing to keep."""
 TRIO_ABOUT = """\
 The same for a group: three phones ring at once, and the first 180 counts."""
