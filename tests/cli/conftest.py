@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.cli.forked import Forked
+from tests.lab.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,12 +68,6 @@ class Site:
         changed, count = re.subn(pattern, text, self.config.read_text(), count=1)
         assert count == 1
         self.config.write_text(changed)
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

@@ -1,17 +1,26 @@
 """Free ports, so that two labs can run side by side on one machine."""
 
+import itertools
 import random
 import socket
 from dataclasses import dataclass
 
-RTP_RANGES = range(12000, 31500, 1500)  # under Linux's ephemeral ports
+PORTS = range(10000, 12000)  # one after the other, from anywhere: so that no port is given twice
+RTP_RANGES = range(12000, 31500, 1500)  # both under Linux's ephemeral ports
+
+_ports = itertools.cycle(random.sample(PORTS, len(PORTS)))
 
 
-def free_port(kind: socket.SocketKind) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    """None of the ephemeral ones: who tries such a port before its server listens may be connected with itself."""
+    for port in itertools.islice(_ports, len(PORTS)):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise OSError("every port of the lab is taken")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ import asyncio
 import os
 import secrets
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -23,6 +22,7 @@ from callcontrol.ports import Entry, Task, TaskFilter, TransferRow
 from tests.lab import parties
 from tests.lab.calls import Call
 from tests.lab.lab import Lab
+from tests.lab.ports import free_port
 
 SUMMARY = "Lena wants to sell her flat this summer. She has asked for a valuation."
 READY_S = 20.0
@@ -74,12 +74,6 @@ async def poll(look: Callable[[], Awaitable[T | None]], limit_s: float) -> T:
     return found
 
 
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
 class Site:
     """`start` and `kill` the daemon as often as needed; the lab and the database stay."""
 
@@ -97,7 +91,7 @@ class Site:
         self.lab = lab
         self.link_port = link_port or lab.switch.link.port
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         self.token = secrets.token_hex(24)
         self.process: asyncio.subprocess.Process | None = None
         self.texts_file = folder / "state" / "texts.jsonl"

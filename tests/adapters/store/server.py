@@ -5,7 +5,6 @@ import ctypes
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -14,6 +13,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
+from tests.lab.ports import free_port
 
 _PR_SET_PDEATHSIG = 1
 _STARTS_WITHIN_S = 30
@@ -97,7 +98,7 @@ def running(*, fsync: bool = False) -> Iterator[Server]:
 
 
 def _start(binaries: Path, folder: Path, user: str | None, *, fsync: bool) -> Server:
-    port = _free_port()
+    port = free_port()
     settings = {
         "listen_addresses": "127.0.0.1",
         "port": str(port),
@@ -153,13 +154,6 @@ def _install() -> None:
         subprocess.run(
             [*become_root, *command], check=True, capture_output=True, timeout=600, env=environment
         )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _children(pid: int) -> list[int]:
