@@ -28,6 +28,9 @@ REPORT_LIMIT_S = 120.0
 _POSTGRESQL_WRITERS = 3  # more of them only take turns at the interpreter
 _TOGETHER = 32  # writes in one transaction: with more, the first of them would wait too long
 _ASKED_TOGETHER = 64  # questions in one: what they share costs as much as the deciding for half of them
+_TIDY_AFTER = (
+    200  # transactions in the event loop, of some pages each: SQLite itself does it after 1,000 pages
+)
 _RACES = 3  # times a question is asked after another process wrote the same key
 _CLAIM_RACES = 100  # times it is asked while others are quicker to agents: each time one of them has won
 
@@ -49,6 +52,7 @@ class Runner:
         self._batches = self._writers if self._one_writer else ThreadPoolExecutor(1, "callcontrol-sql-batch")
         self._threads = {self._writers, self._readers, self._reporters, self._batches}
         self._here = Here(url) if self._one_writer else None
+        self._untidied = 0
         self._jobs: set[Future[Any]] = set()
         self._writing: set[Future[Any]] = set()  # those of them that are with a writer
         self._first: deque[_Job[Any]] = deque()
@@ -110,7 +114,9 @@ class Runner:
         job = _Job(lambda connection: question(connection, *args, **kwargs))
         if not self._writing:
             with suppress(NotHereError):
-                return self._here.write(job.ask)
+                answer = self._here.write(job.ask)
+                self._tidy_up()
+                return answer
         self._first.append(job)
         return await self._ask(self._writers, job, self._answer_first)
 
@@ -118,7 +124,17 @@ class Runner:
         """Bring what was committed from SQLite's log into its file, and empty the log, if nobody reads it now."""
         if self._one_writer:
             job = _Job(lambda _: None)
-            await self._ask(self._writers, job, partial(_settle_file, self._engine, job))
+            await self._ask(self._writers, job, partial(_settle_file, self._engine, job, "TRUNCATE"))
+
+    def _tidy_up(self) -> None:
+        """What is written in the event loop leaves the log as it is; the writer's thread brings it into the file."""
+        self._untidied += 1
+        if self._untidied == _TIDY_AFTER:
+            self._untidied = 0
+            job = _Job(lambda _: None)
+            self._writing.add(job.done)
+            job.done.add_done_callback(self._writing.discard)
+            self._writers.submit(_settle_file, self._engine, job, "PASSIVE")
 
     async def close(self) -> None:
         """What has been asked is answered first, if it ends in time."""
@@ -326,14 +342,14 @@ def _answer(engine: Engine, ask: Callable[[Connection], T]) -> T:
     raise StoreError("others were quicker to every agent, again and again", retryable=True)
 
 
-def _settle_file(engine: Engine, job: _Job[None]) -> None:
+def _settle_file(engine: Engine, job: _Job[None], mode: str) -> None:
     if not job.begins():
         return
     try:
         with translated():
             connection = engine.raw_connection()
             try:
-                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                connection.cursor().execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
             finally:
                 connection.close()
     except BaseException as error:

@@ -15,7 +15,7 @@ from callcontrol.adapters.sql import schema
 from callcontrol.adapters.sql.engine import make_engine
 from callcontrol.adapters.sql.errors import NotHereError
 from callcontrol.adapters.sql.here import SYNC_AFTER_S
-from callcontrol.adapters.sql.runner import Runner
+from callcontrol.adapters.sql.runner import _TIDY_AFTER, Runner
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ async def test_what_the_question_itself_objects_to_is_told_and_undone(url):
 WRITES = """
 import asyncio, os, signal, sys
 from callcontrol.adapters.sql.here import SYNC_AFTER_S
-from callcontrol.adapters.sql.runner import Runner
+from callcontrol.adapters.sql.runner import _TIDY_AFTER, Runner
 from tests.adapters.store.test_here import count_up
 
 async def write():
@@ -133,6 +133,23 @@ async def test_what_was_written_outlives_a_process_that_is_killed_at_once(url):
     with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
         assert database.execute("SELECT version FROM directory").fetchall() == [(11,)]
     database.close()
+
+
+async def test_the_log_does_not_grow_for_ever(url, tmp_path):
+    runner = Runner(url)
+    for _ in range(3 * _TIDY_AFTER):
+        await runner.write_first(count_up)
+    async with asyncio.timeout(5):
+        while runner._writing:
+            await asyncio.sleep(0.001)
+    for _ in range(3):
+        await runner.write_first(count_up)  # the log is begun again
+    size = (tmp_path / "here.db-wal").stat().st_size
+    for _ in range(2 * _TIDY_AFTER):
+        await runner.write_first(count_up)
+        await asyncio.sleep(0)
+    assert (tmp_path / "here.db-wal").stat().st_size <= size
+    await runner.close()
 
 
 @pytest.fixture
