@@ -2,9 +2,7 @@
 
 import gc
 
-_SELDOM = (
-    50  # 10 is usual: how many collections of the younger before one of all, which stops every call for 40 ms
-)
+_SELDOM = 50  # collections of the younger before one of all, which stops every call for 40 ms; 10 is usual
 
 
 def settle() -> None:

@@ -28,9 +28,7 @@ REPORT_LIMIT_S = 120.0
 _POSTGRESQL_WRITERS = 3  # more of them only take turns at the interpreter
 _TOGETHER = 32  # writes in one transaction: with more, the first of them would wait too long
 _ASKED_TOGETHER = 64  # questions in one: what they share costs as much as the deciding for half of them
-_TIDY_AFTER = (
-    200  # transactions in the event loop, of some pages each: SQLite itself does it after 1,000 pages
-)
+_TIDY_AFTER = 200  # transactions in the event loop, of some pages each; SQLite itself: after 1,000 pages
 _RACES = 3  # times a question is asked after another process wrote the same key
 _CLAIM_RACES = 100  # times it is asked while others are quicker to agents: each time one of them has won
 
@@ -132,9 +130,7 @@ class Runner:
         if self._untidied == _TIDY_AFTER:
             self._untidied = 0
             job = _Job(lambda _: None)
-            self._writing.add(job.done)
-            job.done.add_done_callback(self._writing.discard)
-            self._writers.submit(_settle_file, self._engine, job, "PASSIVE")
+            self._submit(self._writers, job, partial(_settle_file, self._engine, job, "PASSIVE"))
 
     async def close(self) -> None:
         """What has been asked is answered first, if it ends in time."""
@@ -164,6 +160,15 @@ class Runner:
     ) -> T:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()  # cancelled with its caller; the job goes on
+        self._submit(threads, job, work)
+        job.done.add_done_callback(partial(_hand_over, loop, answer))
+        timer = loop.call_later(limit_s, _give_up, job.done, answer, limit_s)
+        try:
+            return await answer
+        finally:
+            timer.cancel()
+
+    def _submit(self, threads: ThreadPoolExecutor, job: "_Job[Any]", work: Callable[[], None]) -> None:
         try:
             threads.submit(work)
         except RuntimeError as exc:
@@ -171,12 +176,6 @@ class Runner:
         for jobs in (self._jobs, self._writing) if threads is self._writers else (self._jobs,):
             jobs.add(job.done)
             job.done.add_done_callback(jobs.discard)
-        job.done.add_done_callback(partial(_hand_over, loop, answer))
-        timer = loop.call_later(limit_s, _give_up, job.done, answer, limit_s)
-        try:
-            return await answer
-        finally:
-            timer.cancel()
 
     # In a writer's thread. Nothing may wait any more: an earlier call took it along.
 
