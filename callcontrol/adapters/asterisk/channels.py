@@ -6,9 +6,9 @@ beginning of a unique id for the whole, and ours are all of one length.
 
 import re
 
-from callcontrol.adapters.asterisk.frames import Frame
+from callcontrol.adapters.asterisk.frames import Fields, Frame
 from callcontrol.adapters.asterisk.ledger import Ledger
-from callcontrol.adapters.asterisk.link import Fields, Reply
+from callcontrol.adapters.asterisk.link import Reply
 from callcontrol.adapters.asterisk.session import Supervisor
 from callcontrol.adapters.orders import RefusedError
 from callcontrol.core.model import ChannelId

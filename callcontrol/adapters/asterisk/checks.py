@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from callcontrol.adapters.asterisk import originates
 from callcontrol.adapters.asterisk.dialstrings import dial_string
-from callcontrol.adapters.asterisk.frames import Frame
+from callcontrol.adapters.asterisk.frames import Fields, Frame
 from callcontrol.adapters.asterisk.ledger import EVENTS
-from callcontrol.adapters.asterisk.link import AmiLink, Fields
+from callcontrol.adapters.asterisk.link import AmiLink
 from callcontrol.adapters.asterisk.settings import AsteriskSettings
 from callcontrol.adapters.orders import LoginError, RefusedError
 from callcontrol.core.model import Agent, Endpoint

@@ -6,7 +6,7 @@ themselves.
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import structlog
 
@@ -21,8 +21,10 @@ MAX_FIELD = 1000  # Asterisk cuts a line it receives at 1,024 bytes
 _END = b"\r\n\r\n"
 _EVENT = b"Event: "
 _KEY = re.compile(r"[A-Za-z0-9_-]+")
+_CONTROL = re.compile(r"[\r\n\0]")
 
 Frame = dict[str, str]
+Fields = Mapping[str, str | Sequence[str]]
 
 
 class OverlongError(Exception):
@@ -93,12 +95,21 @@ def _measure(block: bytes | bytearray) -> None:
         raise OverlongError(f"a line of more than {MAX_LINE} bytes")
 
 
+def written(name: str, action_id: str, fields: Fields) -> bytes:
+    """An action as it goes out. Raises PortError for a field that may not be sent."""
+    lines = [f"Action: {name}", f"ActionID: {action_id}"]
+    for key, value in fields.items():
+        values = (value,) if isinstance(value, str) else value
+        lines += [f"{key}: {checked(key, one)}" for one in values]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
 def checked(key: str, value: str) -> str:
     """A header that can be nothing but one header. Raises PortError otherwise."""
-    if not _KEY.fullmatch(key) or any(c in value for c in "\r\n\0"):
+    if not _KEY.fullmatch(key) or _CONTROL.search(value):
         raise PortError(f"a control character in AMI field {key!r}", retryable=False)
     try:
-        size = len(value.encode())
+        size = len(value) if value.isascii() else len(value.encode())
     except UnicodeEncodeError:
         raise PortError(f"half a character in AMI field {key!r}", retryable=False) from None
     if len(key) + size > MAX_FIELD:

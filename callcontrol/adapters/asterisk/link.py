@@ -1,14 +1,16 @@
 """One AMI session. It is made once, used until it is lost, and never mended: the next one is another.
 
-panoramisk 1.4 connects, logs in, writes actions and matches their replies. Switched off, because of
+panoramisk 1.4 connects, logs in and matches actions with their replies. Switched off, because of
 what they do to calls: its replay of unanswered actions after a reconnect (an Originate went out
-twice), its own reconnect, its ping whose answer nobody reads, its parser, and its dispatch.
+twice), its own reconnect, its ping whose answer nobody reads, its parser, and its dispatch; and its
+writing of actions, which takes longer than all else between deciding whom to ring and the switch.
 """
 
 import asyncio
 import contextlib
+import itertools
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +20,7 @@ from panoramisk.ami_protocol import AMIProtocol
 from panoramisk.manager import Manager
 from panoramisk.message import Message
 
-from callcontrol.adapters.asterisk.frames import Frame, Framer, OverlongError, checked
+from callcontrol.adapters.asterisk.frames import Fields, Frame, Framer, OverlongError, checked, written
 from callcontrol.adapters.asterisk.settings import AsteriskSettings
 from callcontrol.adapters.orders import LinkError, LoginError, RefusedError, SilenceError
 from callcontrol.ports import PortError
@@ -35,8 +37,6 @@ NEVER_A_REPLY = (
     *("UserEvent", "OriginateResponse"),  # a dialplan, or a caller, can forge an ActionID
     "DeviceStateChange",  # a row of DeviceStateList is news as any other, and there may be thousands
 )
-
-Fields = Mapping[str, str | Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,12 @@ class _Protocol(AMIProtocol):  # type: ignore[misc]
         except OverlongError as error:
             self._link.fail(str(error))
 
+    def order(self, action: Action, frame: bytes) -> "asyncio.Future[Any]":
+        self.responses[action["ActionID"]] = action
+        self.transport.write(frame)
+        replied: asyncio.Future[Any] = action.future
+        return replied
+
     def _take(self, frame: Frame) -> None:
         name = frame.get("Event")
         if frame.get("ActionID") in self.responses and name not in NEVER_A_REPLY:
@@ -83,6 +89,8 @@ class _Session(Manager):  # type: ignore[misc]
             return  # `connect` raises it; the parent would try again by itself
         super().connection_made(future)
         self.pinger.cancel()
+        # Orders leave at once: else uvloop sends them when it has done all that is ready, with a lead waiting.
+        self.protocol.transport.set_write_buffer_limits(high=0)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.link.fail(str(exc) if isinstance(exc, Exception) else "the switch closed the connection")
@@ -99,6 +107,8 @@ class AmiLink:
     ) -> None:
         self._settings = settings
         self._on_event = on_event
+        self._id = uuid.uuid4()  # nobody else knows which actions are ours
+        self._numbers = itertools.count(1)
         self._waiting: dict[str, asyncio.Future[Any]] = {}
         self._pinger: asyncio.Task[None] | None = None
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -148,17 +158,13 @@ class AmiLink:
         """
         if self.lost.done():
             raise LinkError(f"no link to the switch: {self.lost.result()}", maybe_done=False)
-        headers: dict[str, str | list[str]] = {
-            key: checked(key, value) if isinstance(value, str) else [checked(key, one) for one in value]
-            for key, value in (fields or {}).items()
-        }
-        action_id = str(uuid.uuid4())
+        action_id = f"{self._id}-{next(self._numbers)}"
+        frame = written(name, action_id, fields or {})
         answered = self._waiting[action_id] = asyncio.get_running_loop().create_future()
         # as_list: panoramisk guesses, wrongly for some; it may guess only where a list is due
-        sent = self._session.send_action(
-            Action({"Action": name, "ActionID": action_id, **headers}), as_list=None if many else False
-        )
-        sent.add_done_callback(lambda done: _hand_over(done, answered))
+        action = Action({"Action": name, "ActionID": action_id}, as_list=None if many else False)
+        replied = self._session.protocol.order(action, frame)
+        replied.add_done_callback(lambda done: _hand_over(done, answered))
         try:
             async with asyncio.timeout(timeout_s or self._settings.action_timeout_s):
                 got = await answered

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from callcontrol.adapters.asterisk.frames import Frame
+from callcontrol.adapters.asterisk.frames import Fields, Frame
 from callcontrol.adapters.asterisk.ledger import EVENTS, Ledger
 from callcontrol.adapters.asterisk.lines import Lines
-from callcontrol.adapters.asterisk.link import AmiLink, Fields, Reply
+from callcontrol.adapters.asterisk.link import AmiLink, Reply
 from callcontrol.adapters.asterisk.settings import AsteriskSettings
 from callcontrol.adapters.orders import LoginError, RefusedError
 from callcontrol.ports import LinkDown, LinkUp, PortError, Report
