@@ -46,8 +46,14 @@ def number(text: str) -> str:
 
 def line(text: str, limit: int = MAX_LINE) -> str:
     """One line without control characters and links, for people to read."""
-    printable = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in _composed(text[: limit * 8]))
+    printable = _printable(_composed(text[: limit * 8]))
     return " ".join(_LINK.sub(" ", printable).split())[:limit]
+
+
+def _printable(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if unicodedata.category(c)[0] != "C" else " " for c in text)
 
 
 def unlinked(text: str, limit: int = MAX_LINE) -> str:
@@ -68,4 +74,4 @@ def email(text: str) -> str:
 
 
 def _composed(text: str) -> str:
-    return unicodedata.normalize("NFC", text)
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
