@@ -8,12 +8,13 @@ from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from typing import Any
 
+from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from callcontrol.api import problems
 from callcontrol.api.answers import TransferAnswer
@@ -28,15 +29,18 @@ class AskingRoute(APIRoute):
     """Of an endpoint that takes a TransferBody, the Service and an idempotency key."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        return self.answer
+        return self._answer
 
-    async def answer(self, request: Request) -> Response:
+    async def _answer(self, request: Request) -> Response:
+        return await self.answer(request, await request.body())
+
+    async def answer(self, request: Request, body: bytes) -> Response:
         key = _key(request)
         try:
-            body = TransferBody.model_validate_json(await request.body())
+            asked = TransferBody.model_validate_json(body)
         except ValidationError as error:
             raise _not_understood(error, "body") from None
-        answer: TransferAnswer = await self.endpoint(body, service_of(request), key)
+        answer: TransferAnswer = await self.endpoint(asked, service_of(request), key)
         return Response(
             answer.model_dump_json(),
             HTTPStatus.ACCEPTED,
@@ -46,9 +50,11 @@ class AskingRoute(APIRoute):
 
 
 class Shortcut:
-    """ASGI middleware: straight to the AskingRoute, past the look through all routes, and what is around them."""
+    """Straight to the AskingRoute, past FastAPI's look through all routes, and what is around them. It stands
+    behind the gate, which gives the body in one piece.
+    """
 
-    def __init__(self, app: ASGIApp, route: AskingRoute) -> None:
+    def __init__(self, app: FastAPI, route: AskingRoute) -> None:
         self._app = app
         self._route = route
         self._methods = route.methods or ()
@@ -58,12 +64,16 @@ class Shortcut:
         if scope["type"] != "http" or scope["path"] != route.path or scope["method"] not in self._methods:
             await self._app(scope, receive, send)
             return
-        scope["route"] = route
+        scope["app"], scope["route"] = self._app, route
         request = Request(scope, receive)
         try:
-            response = await route.answer(request)
+            response = await route.answer(request, (await receive())["body"])
         except problems.ANSWERED as error:
             response = await problems.answer(request, error)
+        except Exception as error:
+            response = await problems.broken(request, error)
+            await response(scope, receive, send)
+            raise  # for the log
         await response(scope, receive, send)
 
 

@@ -52,23 +52,24 @@ class Gate:
         if scope["type"] != "http" or not _guarded(scope["path"]):
             await self._app(scope, receive, send)
             return
-        refusal = None if scope["path"].startswith(REPORTS) else self._refusal(scope)
+        headers = Headers(scope=scope)
+        refusal = None if scope["path"].startswith(REPORTS) else self._refusal(scope, headers)
         if refusal is None:
-            body = await _body(Headers(scope=scope), receive)
+            body = await _body(headers, receive)
             if isinstance(body, bytes):
                 await self._app(scope, _Replay(body, receive), send)
                 return
             refusal = body
         else:
-            await _drain(Headers(scope=scope), receive)
+            await _drain(headers, receive)
         status, detail = refusal
-        headers = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else {}
+        more = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else {}
         if status in (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_TIMEOUT):
-            headers["Connection"] = "close"  # the rest of the body is not read
-        await problem(status, detail, headers)(scope, receive, send)
+            more["Connection"] = "close"  # the rest of the body is not read
+        await problem(status, detail, more)(scope, receive, send)
 
-    def _refusal(self, scope: Scope) -> tuple[HTTPStatus, str] | None:
-        kind, _, secret = Headers(scope=scope).get("authorization", "").partition(" ")
+    def _refusal(self, scope: Scope, headers: Headers) -> tuple[HTTPStatus, str] | None:
+        kind, _, secret = headers.get("authorization", "").partition(" ")
         if kind.casefold() != "bearer" or not secret.strip():
             return HTTPStatus.UNAUTHORIZED, "give a token: Authorization: Bearer <token>"
         token = self._holder(secret.strip())

@@ -55,7 +55,7 @@ def install(app: FastAPI) -> None:
     """Answer every exception that the routes may raise."""
     for kind in ANSWERED:
         app.add_exception_handler(kind, answer)
-    app.add_exception_handler(Exception, _broken)
+    app.add_exception_handler(Exception, broken)
 
 
 async def answer(_: Request, error: Exception) -> JSONResponse:
@@ -112,5 +112,6 @@ def _reason(found: Mapping[str, Any]) -> str:
             return str(found["msg"]).removeprefix("Value error, ")
 
 
-async def _broken(_: Request, __: Exception) -> JSONResponse:
+async def broken(_: Request, __: Exception) -> JSONResponse:
+    """What went wrong is for the log."""
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "an error of callcontrol's own; its log has more")

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 CLOSE_WITHIN_S = 3
 
@@ -14,7 +14,7 @@ CLOSE_WITHIN_S = 3
 class WebServer(uvicorn.Server):
     """`run_until` is its whole life. Uvicorn alone would end the process on SIGTERM by itself."""
 
-    def __init__(self, app: FastAPI, listening: socket.socket) -> None:
+    def __init__(self, app: ASGIApp, listening: socket.socket) -> None:
         super().__init__(
             uvicorn.Config(
                 app,

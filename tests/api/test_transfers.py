@@ -2,11 +2,15 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import httpx
 import pytest
 
-from tests.api.conftest import Office, eventually, running
+from callcontrol.api.factory import create_api
+from callcontrol.api.gate import Token
+from callcontrol.app.web import WebServer, listen
+from tests.api.conftest import FULL, Office, eventually, running
 
 
 async def until(office: Office, transfer: str, status: str) -> dict:
@@ -174,6 +178,32 @@ async def test_without_the_switch_a_request_is_503_with_when_to_ask_again(office
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) > 0
     assert await office.count() == 0
+
+
+class Broken:
+    """Transfers with a bug."""
+
+    ready, live = True, 0
+
+    async def request(self, request):
+        raise ZeroDivisionError(f"asked with {request}")
+
+
+async def test_an_error_of_our_own_is_500_counted_and_says_nothing_of_itself(office):
+    api = create_api(replace(office.service, transfers=Broken()), [Token.of("bot", FULL)])
+    stop = asyncio.Event()
+    with listen("127.0.0.1", 0) as listening:
+        serving = asyncio.create_task(WebServer(api, listening).run_until(stop))
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1/transfers"
+        body = {"bot": "sami", "lead_id": "lena", "channel": "c", "summary": ""}
+        answer = await office.http.post(url, json=body)
+        stop.set()
+        await serving
+    assert answer.status_code == 500
+    assert "own" in answer.json()["detail"]
+    assert "lena" not in answer.text
+    scraped = (await office.http.get("/metrics")).text
+    assert 'http_requests_total{method="POST",route="/v1/transfers",status="500"} 1.0' in scraped
 
 
 async def test_the_events_tell_every_phase_and_end(office):
