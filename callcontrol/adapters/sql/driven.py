@@ -13,6 +13,8 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
+DRIVER = "driver"  # an option of a connection that has it at hand: SQLAlchemy goes through five layers for it
+
 
 class Driven:
     """Made from a function that builds the statement for a kind of database. Parameters and columns are as
@@ -44,7 +46,9 @@ class Driven:
 
     def _run(self, connection: Connection, given: dict[str, Any]) -> Any:
         text, order = self._compiled(connection.dialect.name)
-        driver: Any = connection.connection.driver_connection
+        driver: Any = (
+            connection.get_execution_options().get(DRIVER) or connection.connection.driver_connection
+        )
         with _translated(connection, text):
             if order is not None:
                 return driver.execute(text, [given[name] for name in order])

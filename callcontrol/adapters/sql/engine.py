@@ -77,7 +77,8 @@ def make_engine(url: str, connections: int, *, by_statement: bool = False) -> En
 
 
 def make_engine_here(url: str) -> Engine:
-    """For SQLite: one connection whose transactions are short enough for the event loop.
+    """For SQLite: one connection whose transactions are short enough for the event loop. `Here` begins and ends
+    them at the driver; SQLAlchemy, which would take as long for that as for a statement, knows of none.
 
     What it commits outlives this process at once, and the machine as soon as the log has been synchronised.
     """
@@ -91,7 +92,6 @@ def make_engine_here(url: str) -> Engine:
         execution_options={_HERE: True},
     )
     event.listen(engine, "connect", _set_up_here)
-    event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 

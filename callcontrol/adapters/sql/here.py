@@ -10,17 +10,19 @@ import os
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from callcontrol.adapters.sql.driven import DRIVER
 from callcontrol.adapters.sql.engine import make_engine_here, parse
 from callcontrol.adapters.sql.errors import LostRaceError, NotHereError
 
 log = structlog.get_logger(__name__)
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 SYNC_AFTER_S = 0.02
@@ -32,19 +34,29 @@ class Here:
     def __init__(self, url: str) -> None:
         self._engine = make_engine_here(url)
         self._connection: Connection | None = None
+        self._driver: Any = None
         self._log = f"{parse(url).database}-wal"
         self._thread = ThreadPoolExecutor(1, "callcontrol-sql-sync")
         self._timer: asyncio.TimerHandle | None = None
 
-    def write(self, question: Callable[[Connection], T]) -> T:
+    def write(
+        self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         """Raises NotHereError where it must be asked in a thread: another process writes, much has to be
         read first, or the database has an objection, which is looked at there.
         """
         try:
             if self._connection is None:
-                self._connection = self._engine.connect()
-            with self._connection.begin():
-                answer = question(self._connection)
+                connection = self._engine.connect()
+                self._driver = connection.connection.driver_connection
+                self._connection = connection.execution_options(**{DRIVER: self._driver})
+            self._driver.execute("BEGIN IMMEDIATE").close()
+            try:
+                answer = question(self._connection, *args, **kwargs)
+                self._driver.commit()
+            except BaseException:
+                self._driver.rollback()
+                raise
         except (sqlite3.Error, SQLAlchemyError, LostRaceError) as error:
             raise NotHereError from error
         if self._timer is None:

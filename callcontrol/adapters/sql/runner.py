@@ -109,12 +109,12 @@ class Runner:
         """
         if self._here is None:
             return await self.write(question, *args, **kwargs)
-        job = _Job(lambda connection: question(connection, *args, **kwargs))
         if not self._writing:
             with suppress(NotHereError):
-                answer = self._here.write(job.ask)
+                answer = self._here.write(question, *args, **kwargs)
                 self._tidy_up()
                 return answer
+        job = _Job(lambda connection: question(connection, *args, **kwargs))
         self._first.append(job)
         return await self._ask(self._writers, job, self._answer_first)
 
