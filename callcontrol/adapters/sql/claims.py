@@ -5,10 +5,10 @@ keeps no one. Rows are written in the order of the agents' ids, so that two daem
 """
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any
 
 from sqlalchemy import (
@@ -69,25 +69,29 @@ def claim(connection: Connection, claims: Collection[Claim]) -> set[AgentId]:
     """
     if not claims:
         return set()
-    dialect = connection.dialect
-    rows = [
-        {
-            "agent_id": one.agent_id,
-            "claimed_by": one.by,
-            "claimed_until": _written(dialect, one.until),
-            "claimed_pool_id": one.pool_id,
-            "last_rung_at": _written(dialect, one.at),
-        }
-        for one in sorted(claims, key=lambda one: one.agent_id)
-    ]
+    rows = _rows(claims, partial(_written, connection.dialect))
     values = {"claims": json.dumps(rows), "transfers": bound({one.by for one in claims})}
     return {row[0] for row in _CLAIM.rows(connection, values)}
 
 
 def claim_all(connection: Connection, claims: Collection[Claim]) -> None:
-    """In a transaction. Raises LostRaceError where another transfer has one of them by now."""
-    if len(claim(connection, claims)) < len(claims):
+    """For a transfer that this transaction opens. Raises LostRaceError where another has one of them by now."""
+    rows = _rows(claims, partial(stored, connection.dialect))
+    if rows and _TAKE.each(connection, rows) < len(rows):
         raise LostRaceError
+
+
+def _rows(claims: Iterable[Claim], write: Callable[[datetime], Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "agent_id": one.agent_id,
+            "claimed_by": one.by,
+            "claimed_until": write(one.until),
+            "claimed_pool_id": one.pool_id,
+            "last_rung_at": write(one.at),
+        }
+        for one in sorted(claims, key=lambda one: one.agent_id)
+    ]
 
 
 def give_back(connection: Connection, transfer_id: TransferId, agents: Collection[AgentId]) -> None:
@@ -194,6 +198,15 @@ def _claim(dialect: str) -> Any:
 _CLAIM = Driven(_claim)
 
 
+def _take(dialect: str) -> Any:
+    inserted = _insert(dialect)
+    excluded = inserted.excluded
+    return _overwritten(inserted, _CLAIMED, now=excluded.last_rung_at, by=excluded.claimed_by)
+
+
+_TAKE = Driven(_take, _CLAIMED)
+
+
 def _claims(dialect: str) -> Any:
     """The rows bound as `claims`, in JSON."""
     if dialect == "sqlite":
@@ -219,12 +232,17 @@ def _hold(dialect: str) -> Any:
 
 
 def _unless_taken(inserted: Any, columns: Iterable[str], *, now: Any, by: Any) -> Any:
-    """Insert or overwrite, but none that somebody else has; the agents of those it wrote."""
+    """The agents of those it wrote."""
+    return _overwritten(inserted, columns, now=now, by=by).returning(_T.c.agent_id)
+
+
+def _overwritten(inserted: Any, columns: Iterable[str], *, now: Any, by: Any) -> Any:
+    """Insert or overwrite, but none that somebody else has."""
     return inserted.on_conflict_do_update(
         index_elements=["agent_id"],
         set_={name: inserted.excluded[name] for name in columns},
         where=or_(_T.c.claimed_by.is_(None), _T.c.claimed_until <= now, _T.c.claimed_by == by),
-    ).returning(_T.c.agent_id)
+    )
 
 
 def _insert(dialect: str) -> Any:

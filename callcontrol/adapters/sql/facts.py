@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
 from callcontrol.adapters.sql import schema as s
-from callcontrol.adapters.sql.agents import of_agents
+from callcontrol.adapters.sql.agents import candidates_of, of_agents
 from callcontrol.adapters.sql.crew import members, union
 from callcontrol.adapters.sql.driven import Driven
 from callcontrol.adapters.sql.roster import Members, Roster
 from callcontrol.adapters.sql.rulebook import Matching
+from callcontrol.adapters.sql.standings import standing
 from callcontrol.core import rules
 from callcontrol.core.model import (
     Agent,
@@ -63,18 +65,28 @@ class Facts:
         now: datetime,
         *,
         in_full: bool = False,
+        assigned: Sequence[Any] | None = None,
     ) -> None:
+        """`assigned`: the standing of the lead's assigned agent, as `standings.COLUMNS`, where it is read already."""
         self._connection = connection
         self._roster = roster
         self._bot = bot
         self._lead = lead
         self._now = now
         self._in_full = in_full
+        self._standing = assigned
         self._pools: dict[StepKind, PoolId] = {}
 
     def __call__(self, step: Step) -> RoutingFacts:
         about = self.about(step)
-        return self.of(step, about, of_agents(self._connection, about.agents, self._now))
+        return self.of(step, about, self._candidates(step, about.agents))
+
+    def _candidates(self, step: Step, agents: Sequence[Agent]) -> tuple[Candidate, ...]:
+        row = self._standing
+        if row is None or step.kind is not StepKind.ASSIGNED:
+            return of_agents(self._connection, agents, self._now)
+        has_one = row[0] is not None
+        return candidates_of(agents, {a.id: standing(row, a.zone, self._now) for a in agents if has_one})
 
     def pool_of(self, step: StepKind) -> PoolId | None:
         return self._pools.get(step)

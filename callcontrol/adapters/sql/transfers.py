@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Select, Text, bindparam, func, insert, select
 
-from callcontrol.adapters.sql import claims, hooks, journal, leads, outcomes
+from callcontrol.adapters.sql import claims, hooks, journal, leads, outcomes, standings
 from callcontrol.adapters.sql import schema as s
 from callcontrol.adapters.sql.directory import STATE, Memory, State, with_toggle
 from callcontrol.adapters.sql.driven import Driven
@@ -140,8 +140,11 @@ class _Seen(NamedTuple):
     lead_fields: Any
 
 
+_WIDTH = len(_Seen._fields)
+
+
 def _opening(lead: Any) -> Select[Any]:
-    """Always one row."""
+    """Always one row: what is `_Seen`, then the standing of the lead's assigned agent."""
     of_key = select(s.transfer.c.id).where(s.transfer.c.key == bindparam("key"))
     live = select(s.transfer.c.id).where(
         s.transfer.c.lead_channel == bindparam("channel"), s.transfer.c.closed_at.is_(None)
@@ -152,11 +155,14 @@ def _opening(lead: Any) -> Select[Any]:
         "busy_with": live.scalar_subquery(),
         "assigned_available": s.agent.c.available,
     }
-    return select(*(columns[name].label(name) for name in _Seen._fields)).select_from(
-        s.directory.outerjoin(s.lead, s.lead.c.id == lead).outerjoin(
+    seen = (columns[name].label(name) for name in _Seen._fields)
+    return select(*seen, *standings.COLUMNS).select_from(
+        s.directory.outerjoin(s.lead, s.lead.c.id == lead)
+        .outerjoin(
             s.agent,
             s.agent.c.id == func.coalesce(bindparam("given_agent"), s.lead.c.assigned_agent_id),
         )
+        .outerjoin(s.agent_standing, s.agent_standing.c.agent_id == s.agent.c.id)
     )
 
 
@@ -182,9 +188,9 @@ def open_transfer(
 ) -> TransferRow:
     if site.lead is not None:
         leads.put(connection, site.lead)
-    seen = _look(connection, request, call)
-    state = State(seen.version, seen.toggle_seq)
-    known = memory.roster(connection, state).known
+    seen, assigned = _look(connection, request, call)
+    roster = memory.roster(connection, State(seen.version, seen.toggle_seq))
+    known = roster.known
     if seen.of_key is not None:
         return _of_key(connection, memory, request)
     if seen.busy_with is not None:
@@ -218,10 +224,12 @@ def open_transfer(
         summary=request.summary,
         requested_at=now,
     )
-    hooks.emit(connection, memory, requested(transfer_id, bot, lead, now))
+    if memory.subscriptions:
+        hooks.emit(connection, memory, requested(transfer_id, bot, lead, now))
     if request.hold_id:
         claims.pass_on(connection, request.hold_id, transfer_id, now)
-    facts = Facts(connection, site.toggles(memory.roster(connection, state)), bot, lead, now)
+    stands = None if request.hold_id else assigned
+    facts = Facts(connection, site.toggles(roster), bot, lead, now, assigned=stands)
     written = first(row, facts)
     for step in {record.step for record in written.legs}:
         legs = [record.leg for record in written.legs if record.step is step]
@@ -252,7 +260,7 @@ def consult(
     return look(bot, found, Facts(connection, site.toggles(roster), bot, found, now, in_full=in_full))
 
 
-def _look(connection: Connection, request: Request, call: Call) -> _Seen:
+def _look(connection: Connection, request: Request, call: Call) -> tuple[_Seen, Sequence[Any]]:
     given = request.lead if isinstance(request.lead, NewLead) else None
     by_phone = given is not None and given.phone != ""
     if given is not None and by_phone and connection.dialect.name == "postgresql":
@@ -268,8 +276,10 @@ def _look(connection: Connection, request: Request, call: Call) -> _Seen:
             "given_agent": None if given is None else given.assigned_agent_id,
         },
     )
-    seen = _Seen(*row)
-    return seen._replace(lead_fields=json.loads(seen.lead_fields)) if isinstance(row[-1], str) else seen
+    seen = _Seen(*row[:_WIDTH])
+    if isinstance(seen.lead_fields, str):
+        seen = seen._replace(lead_fields=json.loads(seen.lead_fields))
+    return seen, row[_WIDTH:]
 
 
 def _settle(connection: Connection, seen: Any, request: Request) -> Lead:
