@@ -10,37 +10,39 @@ import contextlib
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
+from typing import Any
 
 import structlog
 
-from callcontrol.core import cleaning
 from callcontrol.core import events as e
 from callcontrol.core.followup import Word
 from callcontrol.core.model import Call, ChannelId, LegRecord, TransferId
 from callcontrol.core.transfer import State, Transfer
-from callcontrol.narration import Narration
+from callcontrol.narration import Narration, replayed
 from callcontrol.overview import Overview
 from callcontrol.ports import (
-    CallerId,
     ChannelUnknownError,
     Clock,
     Entry,
     Observer,
     Pbx,
     PortError,
-    RingOrder,
     Speech,
     Store,
     Timer,
     TransferRow,
+    Transition,
 )
-from callcontrol.turn import FirstTurn, decide, observe, transition
+from callcontrol.turn import FirstTurn, decide, observe, ring_order, transition
 
 log = structlog.get_logger(__name__)
 
 STORE_RETRY_S = (0.05, 0.2, 0.5, 1.0)  # then the last one again and again
 RESOLVE_TRIES = 4
+LET_RING_S = (
+    0.004  # a switch with an order to ring needs the processors for so long, and a phone waits for it
+)
 TOLD_OUTSIDE = (e.Phase.LOOKING, e.Phase.RINGING)  # besides the outcome: see core.hooks
 
 
@@ -58,16 +60,6 @@ class Ports:
     observer: Observer
 
 
-def replayed(entries: Sequence[Entry], narration: Narration | None = None) -> Transfer:
-    """The machine as its journal left it; the commands of then are not given again."""
-    machine = Transfer()
-    for entry in entries:
-        for command in machine.receive(entry.event, entry.at):
-            if narration is not None and isinstance(command, e.TellBot):
-                narration.tell(command, entry.at)
-    return machine
-
-
 async def orders_leave() -> None:
     """Twice round the event loop: in the first round orders are given, and written out at its end."""
     await asyncio.sleep(0)
@@ -83,6 +75,7 @@ class Conductor:
         self.id = transfer_id
         self.call = call
         self.narration = Narration()
+        self.begun = asyncio.Event()  # its first phones ring, as far as we can tell
         self.over = asyncio.Event()  # nobody conducts it any more
         self._machine = Transfer()
         self._ports = ports
@@ -92,11 +85,16 @@ class Conductor:
         self._timer: Timer | None = None
         self._seq = 0
         self._in_turn = False
+        self._first: FirstTurn | None = None
         self._last_at: datetime | None = None
-        self._records: dict[ChannelId, LegRecord] = {}
-        self._log = log.bind(transfer=transfer_id)
+        self._records: dict[ChannelId, LegRecord] = {}  # the legs, as last journalled
+        self._kept: dict[ChannelId, LegRecord] = {}  # those of them that have a row, as it is
         self._row: TransferRow
         self._overview: Overview
+
+    @cached_property
+    def _log(self) -> Any:
+        return log.bind(transfer=self.id)
 
     # --- the outside
 
@@ -120,16 +118,13 @@ class Conductor:
         return [leg.record for leg in self._machine.legs.values() if not leg.gone]
 
     def begin(self, row: TransferRow, first: FirstTurn) -> None:
-        """Start from a request whose first turn the store already has."""
+        """Start from a request whose first turn the store already has, but for the rows of its legs."""
         self._take(row)
+        self._first, self._in_turn = first, True
         self._seq, self._last_at = first.entries[-1].seq, first.now
         self._machine = first.machine
         self._records = {leg.id: leg.record for leg in self._machine.legs.values()}
-        observe(self._ports.observer, first.written, {})
         self._obey(first.commands, first.now)
-        self._tell_others(first.commands, first.warnings)
-        self._spawn(self._check_lead())
-        self._overview.prepare()
 
     def resume(self, row: TransferRow, entries: Sequence[Entry]) -> None:
         """Start from the journal of an earlier process; a LinkRestored gets it going again."""
@@ -150,6 +145,8 @@ class Conductor:
         """Until the transfer is closed."""
         try:
             self._set_timer()
+            if self._first is not None:
+                await self._follow_up(self._first)
             while not self._machine.closed:
                 events = await self._events()
                 self._in_turn = True
@@ -159,12 +156,25 @@ class Conductor:
             if self._tasks:
                 await asyncio.wait(self._tasks)  # the last commands, such as giving the lead back
         finally:
+            self.begun.set()
             self._stop_timer()
             self._overview.stop()
             for task in self._tasks:
                 task.cancel()
 
     # --- a turn
+
+    async def _follow_up(self, first: FirstTurn) -> None:
+        """What else a request brings, once the phones ring."""
+        if self._records:
+            await asyncio.sleep(LET_RING_S)
+        self.begun.set()
+        observe(self._ports.observer, first.written, {})
+        self._tell_others(first.commands, first.warnings)
+        self._overview.prepare()
+        self._spawn(self._check_lead())
+        await self._keep_legs()
+        self._in_turn = False
 
     async def _events(self) -> list[tuple[e.Event, float]]:
         events = [await self._inbox.get()]
@@ -211,7 +221,13 @@ class Conductor:
         self._last_at = now
         legs = {leg.id: leg.record for leg in self._machine.legs.values()}
         written, warnings = transition(
-            self._row, self._machine, entries, commands, self._records, word=self._ports.word
+            self._row,
+            self._machine,
+            entries,
+            commands,
+            self._records,
+            kept=self._kept,
+            word=self._ports.word,
         )
         tries = 0
         while True:
@@ -225,8 +241,16 @@ class Conductor:
                 tries += 1
             else:
                 observe(self._ports.observer, written, self._records)
-                self._records = legs
+                self._records = self._kept = legs
                 return warnings
+
+    async def _keep_legs(self) -> None:
+        """Write the rows of legs that only the journal tells of yet. Where it fails, the next turn does."""
+        if self._records != self._kept:
+            written = Transition(transfer_id=self.id, entries=(), legs=tuple(self._records.values()))
+            with contextlib.suppress(PortError):
+                await self._ports.store.record(written)
+                self._kept = self._records
 
     def _tell_others(self, commands: Sequence[e.Command], warnings: Sequence[str]) -> None:
         for command in commands:
@@ -328,19 +352,8 @@ class Conductor:
         self.post(e.AttemptResolved(step=ask.step, ask=ask.ask, legs=(), because=away))
 
     async def _ring(self, command: e.Ring) -> None:
-        row = self._row
-        order = RingOrder(
-            transfer_id=self.id,
-            leg=command.leg,
-            lead=self.call.lead,
-            caller=CallerId(
-                name=cleaning.display_name(row.lead.name), number=cleaning.number(row.lead.phone)
-            ),
-            ring_timeout_s=command.ring_timeout_s,
-            accept_timeout_s=row.bot.accept_timeout_s,
-        )
         try:
-            await self._ports.pbx.ring(order)
+            await self._ports.pbx.ring(ring_order(self._row, command))
         except PortError as error:
             self._log.warning("a leg could not be rung", leg=command.leg.id, error=str(error))
             if self._ports.pbx.linked or not error.retryable:
@@ -372,7 +385,6 @@ class Conductor:
 
     async def _check_lead(self) -> None:
         """The lead may have hung up before anyone watched."""
-        await orders_leave()
         try:
             await self._ports.pbx.locate(self.call.lead)
         except ChannelUnknownError:

@@ -1,11 +1,13 @@
 """What a transfer tells its bot: a list that can be followed from any point, live."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from callcontrol.core.events import Phase, TellBot
+from callcontrol.core.transfer import Transfer
+from callcontrol.ports import Entry
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,3 +50,13 @@ class Narration:
             if self._told and self._told[-1].phase in LAST_PHASES:
                 return
             await more.wait()
+
+
+def replayed(entries: Sequence[Entry], narration: Narration | None = None) -> Transfer:
+    """The machine as its journal left it; the commands of then are not given again."""
+    machine = Transfer()
+    for entry in entries:
+        for command in machine.receive(entry.event, entry.at):
+            if narration is not None and isinstance(command, TellBot):
+                narration.tell(command, entry.at)
+    return machine

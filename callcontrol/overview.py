@@ -21,7 +21,6 @@ class Overview:
         self._row = row
         self._bot_speaks = bot_speaks and row.bot.handoff is HandoffStyle.INTRODUCE
         self._tasks: dict[str, asyncio.Task[Path | None]] = {}
-        self._log = log.bind(transfer=row.id)
 
     def prepare(self) -> None:
         """Begin what will be needed. Should a bot that speaks itself be lost, it is made then."""
@@ -46,7 +45,7 @@ class Overview:
         try:
             return await asyncio.wait_for(asyncio.shield(self._begin(text)), PATIENCE_S)
         except TimeoutError:
-            self._log.warning("the speech command is too slow, going on without it")
+            log.warning("the speech command is too slow, going on without it", transfer=self._row.id)
             return None
 
     def _begin(self, text: str) -> asyncio.Task[Path | None]:
@@ -60,5 +59,7 @@ class Overview:
         try:
             return await self._speech.render(text)
         except PortError as error:
-            self._log.warning("the speech command failed, going on without it", error=str(error))
+            log.warning(
+                "the speech command failed, going on without it", transfer=self._row.id, error=str(error)
+            )
             return None

@@ -4,13 +4,12 @@ after a restart of this process or a lost link to the switch.
 
 import asyncio
 import contextlib
-import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import structlog
 
-from callcontrol.conductor import Conductor, Ports, orders_leave, replayed
+from callcontrol.conductor import Conductor, Ports, orders_leave
 from callcontrol.console import Console
 from callcontrol.core import events as e
 from callcontrol.core.callback import CallAnswered, CallBegan, CallEnded, CallReport
@@ -18,7 +17,7 @@ from callcontrol.core.followup import Word
 from callcontrol.core.model import Call, ChannelId, TransferId
 from callcontrol.core.transfer import UNDECIDED, State
 from callcontrol.dialplan import Dialplan
-from callcontrol.narration import Narration, Told
+from callcontrol.narration import Narration, Told, replayed
 from callcontrol.ports import (
     AgentAsked,
     ChannelBusyError,
@@ -39,7 +38,7 @@ from callcontrol.ports import (
     UnknownError,
     Unobserved,
 )
-from callcontrol.turn import FirstTurn
+from callcontrol.turn import FirstTurn, new_id
 from callcontrol.wording import Wording
 
 log = structlog.get_logger(__name__)
@@ -188,7 +187,7 @@ class Switchboard:
 
     async def _begin(self, request: Request, call: Call, asked: float) -> TransferRow:
         """The new transfer, or the one that the key belongs to already."""
-        transfer_id = TransferId(str(uuid.uuid4()))
+        transfer_id = TransferId(new_id())
         conductor = self._new_conductor(transfer_id, call)
         self._ports.pbx.watch(transfer_id, call)
         first = FirstTurn(call, self._ports.clock.now(), self._ports.pbx.line, self._ports.word)
@@ -206,6 +205,7 @@ class Switchboard:
         self._start(conductor)
         await orders_leave()
         taken = asyncio.get_running_loop().time() - asked
+        await conductor.begun.wait()
         self._ports.observer.decided(e.TransferRequested.__name__, taken)
         log.info("transfer started", transfer=transfer_id, bot=row.bot.id, bot_leg=call.bot is not None)
         return row

@@ -4,16 +4,18 @@ import os
 from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 
+from callcontrol.core import cleaning, hooks, routing, standing
 from callcontrol.core import events as e
-from callcontrol.core import hooks, routing, standing
 from callcontrol.core.availability import Lines
 from callcontrol.core.followup import Word, follow_up, word_rest
 from callcontrol.core.model import Bot, Call, ChannelId, LegRecord, SoFar
 from callcontrol.core.transfer import Transfer
-from callcontrol.ports import Entry, FactsOf, Observer, TransferRow, Transition
+from callcontrol.ports import CallerId, Entry, FactsOf, Observer, RingOrder, TransferRow, Transition
 
 
+@lru_cache(maxsize=256)
 def settings_of(bot: Bot) -> e.Settings:
     """What a new transfer keeps of its bot."""
     return e.Settings(
@@ -42,6 +44,17 @@ def decide(
     )
 
 
+def ring_order(row: TransferRow, command: e.Ring) -> RingOrder:
+    return RingOrder(
+        transfer_id=row.id,
+        leg=command.leg,
+        lead=row.call.lead,
+        caller=CallerId(name=cleaning.display_name(row.lead.name), number=cleaning.number(row.lead.phone)),
+        ring_timeout_s=command.ring_timeout_s,
+        accept_timeout_s=row.bot.accept_timeout_s,
+    )
+
+
 def transition(
     row: TransferRow,
     machine: Transfer,
@@ -49,9 +62,12 @@ def transition(
     commands: Sequence[e.Command],
     known: Mapping[ChannelId, LegRecord],
     *,
+    kept: Mapping[ChannelId, LegRecord],
     word: Word,
 ) -> tuple[Transition, tuple[str, ...]]:
-    """What a turn writes, `known` being the legs as last written; and why a text could not be made."""
+    """What a turn writes, `known` being the legs before it, `kept` those of them that have a row, as it is; and
+    why a text could not be made.
+    """
     finish = next((command for command in commands if isinstance(command, e.Finish)), None)
     warnings: tuple[str, ...] = ()
     what_follows = None
@@ -69,7 +85,7 @@ def transition(
     written = Transition(
         transfer_id=row.id,
         entries=tuple(entries),
-        legs=tuple(record for record in records if known.get(record.leg.id) != record),
+        legs=tuple(record for record in records if kept.get(record.leg.id) != record),
         standings=standing.changes(known.values(), records, entries[-1].at),
         word_rest=word_rest(row.id, row.lead, row.bot, row.assigned, word),
         outcome=finish.outcome if finish else None,
@@ -114,10 +130,10 @@ class FirstTurn:
         self.lines = lines
         self.now = now
         self._word = word
-        self.machine = Transfer()
-        self.commands: list[e.Command] = []
-        self.entries: list[Entry] = []
-        self.warnings: tuple[str, ...] = ()
+        self.machine: Transfer
+        self.commands: list[e.Command]
+        self.entries: list[Entry]
+        self.warnings: tuple[str, ...]
         self.written: Transition
 
     def __call__(self, row: TransferRow, facts_of: FactsOf) -> Transition:
@@ -134,14 +150,19 @@ class FirstTurn:
                 else:
                     self.commands.append(command)
         self.written, self.warnings = transition(
-            row, self.machine, self.entries, self.commands, {}, word=self._word
+            row, self.machine, self.entries, self.commands, {}, kept={}, word=self._word
         )
         return self.written
 
 
-def _new_channel_id() -> ChannelId:
-    """Of one length, so that a switch that matches ids by prefix can't mix two up: a UUID of version 4, put
-    together here because the library takes three times as long, for each phone of a group.
+def new_id() -> str:
+    """A UUID of version 4, put together here because the library takes three times as long, for each phone of
+    a group.
     """
     drawn = os.urandom(16).hex()
-    return ChannelId(f"{drawn[:8]}-{drawn[8:12]}-4{drawn[13:16]}-a{drawn[17:20]}-{drawn[20:]}")
+    return f"{drawn[:8]}-{drawn[8:12]}-4{drawn[13:16]}-a{drawn[17:20]}-{drawn[20:]}"
+
+
+def _new_channel_id() -> ChannelId:
+    """Of one length, so that a switch that matches ids by prefix can't mix two up."""
+    return ChannelId(new_id())

@@ -265,3 +265,10 @@ def test_no_leg_rings_an_agent_for_whom_a_term_is_false(people, lines, rung_befo
     assert not before & {leg.endpoint for leg in resolved.legs}
     if of is None or not of.at_once:
         assert {leg.agent_id for leg in resolved.legs} == may
+
+
+def test_what_is_remembered_of_a_bot_is_not_taken_for_that_of_a_changed_one():
+    bot = Bot(id=BotId("sami"), name="Sami")
+    changed = replace(bot, ring_timeout_s=10.0)
+    remembered = {bot: "as it was", changed: "as it is"}
+    assert (remembered[replace(bot)], remembered[replace(changed)]) == ("as it was", "as it is")

@@ -15,9 +15,8 @@ import httpx
 import yaml
 
 from callcontrol.adapters.sql import SqlStore
-from callcontrol.conductor import replayed
 from callcontrol.core.model import LegRecord, TransferId
-from callcontrol.narration import Narration
+from callcontrol.narration import Narration, replayed
 from callcontrol.ports import Entry, Task, TaskFilter, TransferRow
 from tests.lab import parties
 from tests.lab.calls import Call

@@ -1,11 +1,13 @@
 """The daemon dies, the link is cut, the switch restarts: one outcome each, and no call dropped."""
 
+import asyncio
+
 import pytest
 
 from callcontrol.adapters.simulated import Behaviour
 from callcontrol.adapters.simulated.pbx import Does
 from callcontrol.adapters.sql import SqlStore
-from callcontrol.core.model import Connected, LegFate, Missed, MissedBecause
+from callcontrol.core.model import Connected, ConnectedBy, LegFate, Missed, MissedBecause
 from callcontrol.ports import KeyReusedError, StoreError, TransferRow
 from tests.adapters.store import people as p
 from tests.shell.office import Office, directory, office
@@ -122,6 +124,33 @@ async def test_legs_left_over_from_a_finished_transfer_are_hung_up(tmp_path):
         await at.passes(0.1)
         assert [c for c in at.pbx.channels.values() if c.leg is not None] == []
         assert at.switchboard.live == 0
+
+
+async def test_killed_with_the_orders_out_and_no_row_of_a_leg_it_is_all_there_later(tmp_path):
+    async with office(tmp_path, alice=RINGS_LONG) as at:
+        call = at.pbx.call()
+        asking = asyncio.create_task(at.asks(call))
+        while not at.verbs("ring"):
+            await asyncio.sleep(0)
+        asking.cancel()
+        await at.dies()
+        (transfer,) = [row.id for row in await at.store.transfers(10)]
+        assert await at.legs(transfer) == {}
+        await restart(at)
+        (alice,) = (await at.legs(transfer)).values()
+        assert (alice.leg.agent_id, alice.attempt, alice.fate) == ("alice", 1, None)
+        await at.passes(11)
+        at.pbx.hangs_up(call.bot)
+        await at.passes(1)
+        row = await at.row(transfer)
+        assert row.outcome == Connected(by=ConnectedBy.ASSIGNED_AGENT, leg=alice.leg)
+        assert at.verbs("ring") == ["ring alice"]
+
+
+async def test_a_request_is_answered_when_its_legs_can_be_looked_up(tmp_path):
+    async with office(tmp_path, alice=RINGS_LONG) as at:
+        _, transfer = await at.asks()
+        assert list(await at.legs(transfer)) == ["alice"]
 
 
 class Late(SqlStore):

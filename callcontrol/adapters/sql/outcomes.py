@@ -1,4 +1,7 @@
-"""`record`: one turn of the machine, and with an outcome all that it brings, in one transaction."""
+"""`record`: one turn of the machine, and with an outcome all that it brings, in one transaction.
+
+The journal alone says how a transfer stands: the rows of its legs are made from it, and may follow later.
+"""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -60,13 +63,24 @@ _CLOSE = Driven(
 
 def record(connection: Connection, memory: Memory, transition: Transition, rules: TaskRules) -> None:
     transfer_id = transition.transfer_id
-    at = transition.entries[-1].at if transition.entries else datetime.now(UTC)
     if not journal.append(connection, transfer_id, transition.entries):
         # All of it was written before, in one transaction. A late repeat must not undo later legs.
         if transition.outcome is not None:
             _check_same(connection, transfer_id, transition.outcome)
         return
     journal.put_legs(connection, transfer_id, transition.legs)
+    _carry_out(connection, memory, transition, rules)
+
+
+def begin(connection: Connection, memory: Memory, first: Transition, rules: TaskRules) -> None:
+    """`record` for the first turn of a transfer, without the rows of its legs: no phone waits for those."""
+    journal.append(connection, first.transfer_id, first.entries)
+    _carry_out(connection, memory, first, rules)
+
+
+def _carry_out(connection: Connection, memory: Memory, transition: Transition, rules: TaskRules) -> None:
+    transfer_id = transition.transfer_id
+    at = transition.entries[-1].at if transition.entries else datetime.now(UTC)
     hooks.emit(connection, memory, *transition.hooks)
     if transition.outcome is not None:
         follow_up = transition.follow_up or FollowUp()

@@ -234,7 +234,7 @@ def open_transfer(
     for step in {record.step for record in written.legs}:
         legs = [record.leg for record in written.legs if record.step is step]
         claims.claim_all(connection, claims.claims_of(row.id, bot, legs, facts.pool_of(step), now))
-    outcomes.record(connection, memory, written, rules)
+    outcomes.begin(connection, memory, written, rules)
     return row
 
 

@@ -63,3 +63,7 @@ class Bot:
     owner: Contact | None = None
     on_connected: OutcomeActions = OutcomeActions()
     on_missed: OutcomeActions = OutcomeActions(create_task=True)
+
+    def __hash__(self) -> int:
+        """Of the id alone: what is made of a bot is remembered, and looked up for every transfer."""
+        return hash(self.id)

@@ -50,7 +50,7 @@ async def test_a_first_turn_claims_in_the_transaction_that_opens(house, other_st
         call = p.call_of(f"lead-of-{name}")
         turn = FirstTurn(call, OPEN, p.free_lines, Wording())
         await store.open(TransferId(name), p.request(lead=p.LUC.id, channel=name), call, OPEN, turn)
-        return [leg.agent_id for leg in (record.leg for record in await store.legs(TransferId(name)))]
+        return [record.leg.agent_id for record in turn.written.legs]
 
     assert await ask("t1", house) == ["a00"]
     assert await ask("t2", other_store) == ["a01"]

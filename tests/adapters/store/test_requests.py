@@ -43,7 +43,9 @@ async def test_a_transfer_is_stored_with_its_bot_lead_and_agent(office):
 
 
 async def test_what_a_request_comes_to_at_once_is_stored_with_it(office, other_store):
-    """One transaction: the facts are those it sees, and the first attempt is journalled with the request."""
+    """One transaction: the facts are those it sees, and the first attempt is journalled with the request. Its
+    legs get their rows later, of the journal.
+    """
     seen = []
     dialled = p.rung("t1-leg")
 
@@ -59,6 +61,8 @@ async def test_what_a_request_comes_to_at_once_is_stored_with_it(office, other_s
     assert (await p.standing(other_store, p.ANN)).claimed_by == row.id
     assert [c.agent for c in group.candidates] == [p.CYD, p.OFF, p.ANN]
     assert [entry.seq for entry in await office.journal(row.id)] == [1, 2]
+    assert tuple(await office.legs(row.id)) == ()
+    await office.record(Transition(transfer_id=row.id, entries=(), legs=(dialled,)))
     assert tuple(await office.legs(row.id)) == (dialled,)
 
 
