@@ -2,6 +2,7 @@
 
 import math
 import re
+import uuid
 
 from callcontrol.adapters.asterisk.dialstrings import dial_string, is_local, is_pjsip
 from callcontrol.adapters.asterisk.settings import AsteriskSettings
@@ -20,10 +21,8 @@ _ALERT_INFO = re.compile(r"[A-Za-z0-9<>:/.;=@_ -]{1,200}")
 Originate = dict[str, str | list[str]]
 
 
-def ring(order: RingOrder, settings: AsteriskSettings, *, far_end: str, lead: str) -> Originate:
-    """`far_end` is the unique id of a Local channel's other half, `lead` the lead's channel by name;
-    empty: the leg is told later. Raises PortError.
-    """
+def ring(order: RingOrder, settings: AsteriskSettings, *, lead: str) -> Originate:
+    """`lead` is the lead's channel by name; empty: the leg is told later. Raises PortError."""
     leg = order.leg
     dial = dial_string(leg.endpoint, settings)
     exten = "answer" if leg.endpoint.accept_by is AcceptBy.ANSWER else "key"
@@ -51,12 +50,12 @@ def ring(order: RingOrder, settings: AsteriskSettings, *, far_end: str, lead: st
         "Async": "true",
     }
     if is_local(dial):
-        fields["OtherChannelId"] = far_end
+        fields["OtherChannelId"] = str(uuid.uuid4())
     return fields
 
 
 def announce(lead: str, sounds: str, channel: ChannelId, far_end: str) -> Originate:
-    """One half joins the bridge of the lead, given by channel name; the other plays."""
+    """One half joins the bridge of the lead, given by channel name; the other plays. `far_end` is its id."""
     return {
         "Channel": "Local/join@callcontrol-announce/n",
         "ChannelId": channel,
