@@ -305,15 +305,18 @@ def _accepted_by_answering(leg: LegTrack) -> Iterator[Report]:
 
 def _asked(frame: Frame, channel: ChannelId) -> TransferAsked:
     """The values are the dialplan's variables, which may hold anything: URI-encoded, a colon as character 1."""
-    given = {key: unquote(value).replace("\x01", ":").strip() for key, value in frame.items()}
+
+    def given(key: str) -> str:
+        return unquote(frame.get(key, "")).replace("\x01", ":").strip()
+
     fields = ("Name", "Phone", "Email", "Source")
     return TransferAsked(
         channel=channel,
-        lead_id=given.get("Lead", ""),
-        bot_id=given.get("Bot", ""),
-        summary=given.get("Summary", ""),
-        key=given.get("Key", ""),
-        lead={field.lower(): value for field in fields if (value := given.get(f"Lead{field}", ""))},
+        lead_id=given("Lead"),
+        bot_id=given("Bot"),
+        summary=given("Summary"),
+        key=given("Key"),
+        lead={field.lower(): value for field in fields if (value := given(f"Lead{field}"))},
     )
 
 
