@@ -173,7 +173,8 @@ class Conductor:
         self._tell_others(first.commands, first.warnings)
         self._overview.prepare()
         self._spawn(self._check_lead())
-        await self._keep_legs()
+        if self._inbox.empty():  # else the turn that comes next does
+            await self._keep_legs()
         self._in_turn = False
 
     async def _events(self) -> list[tuple[e.Event, float]]:
