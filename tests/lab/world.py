@@ -144,10 +144,12 @@ class LegHandle:
             )
 
     async def answer(self, other: "LegHandle | None" = None) -> None:
-        """Pick up a ringing leg now; and the other in the same instant."""
-        await self._go("talking", other.leg if other else None)
-        for leg in (self.leg, *([other.leg] if other else [])):
-            await self.world.watch.until(lambda leg=leg: leg.talking_at, what=f"{leg.who} to talk")
+        """Pick up a ringing leg now. With `other` both do in one instant, and one may find its caller gone."""
+        legs = [self.leg, other.leg] if other else [self.leg]
+        await self._go("talking", *legs[1:])
+        await self.world.watch.until(
+            lambda: any(leg.talking_at for leg in legs), what=f"{self.leg.who} to talk"
+        )
 
     async def hush(self) -> None:
         """Stop speaking, stay on the line."""

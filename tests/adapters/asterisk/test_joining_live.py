@@ -120,8 +120,8 @@ async def test_of_two_who_pick_up_at_the_same_instant_exactly_one_goes_straight(
     for who in ("bob", "carol"):
         await lab.phone(who).will(Ring())
     legs = [await desk.ring(who, located, transfer_id, straight=True) for who in ("bob", "carol")]
-    for leg in legs:
-        await desk.saw(e.LegRinging, leg.id)
+    both = (lab.phone("bob"), lab.phone("carol"))
+    await lab.wait_until(lambda: all(phone.is_ringing for phone in both), what="both to ring")
     await lab.phone("bob").answer(lab.phone("carol"))
     joined = await desk.saw(e.Joined)
     (late,) = (leg for leg in legs if leg.id != joined.channel)
