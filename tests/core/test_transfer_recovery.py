@@ -83,8 +83,10 @@ def test_a_leg_that_went_straight_to_the_lead_meanwhile_wins_over_one_that_waits
         survey(**TALKING, alice=alive(doing=e.Doing.ANSWERED), bob=with_lead),
         after=5,
     )
-    assert stage.ordered(e.Join) == [e.Join(lead=LEAD, channel=BOB.id)]
-    assert stage.hung_up() == {"alice": e.Why.TAKEN}
+    assert stage.machine.winner is stage.machine.legs[BOB.id]
+    assert stage.machine.state is State.HANDING_OFF
+    assert stage.ordered(e.Join) == []
+    assert stage.ordered(e.HangUp)[-1] == e.HangUp(channel=ALICE.id, why=e.Why.TAKEN, answered=True)
 
 
 def test_who_found_the_lead_too_late_for_the_transfer_is_not_torn_away():

@@ -42,9 +42,15 @@ def restored(transfer: LiveTransfer, event: e.LinkRestored) -> None:
 
 
 def _compare(transfer: LiveTransfer, leg: LiveLeg, alive: e.Alive) -> None:
+    with_lead = transfer.call.lead in alive.bridged_with
     if leg.leaving is not None:
-        if not (_ended_for_want_of_a_link(transfer) and transfer.call.lead in alive.bridged_with):
+        if alive.doing is not e.Doing.RINGING:
+            ringing.picked_up(transfer, leg)
+        if not (with_lead and _ended_for_want_of_a_link(transfer)):
             transfer.order_away(leg, leg.leaving)
+        return
+    if with_lead and leg is not transfer.winner:
+        ringing.leg_joined(transfer, e.Joined(channel=leg.id))
         return
     if alive.doing is e.Doing.RINGING:
         ringing.leg_ringing(transfer, e.LegRinging(channel=leg.id))

@@ -34,7 +34,7 @@ def leg_accepted(transfer: LiveTransfer, event: e.LegAccepted) -> None:
     leg = transfer.leg(event.channel)
     if leg is None or leg.leaving is not None or leg.state in (LegState.ACCEPTED, LegState.JOINED):
         return
-    _picked_up(transfer, leg)
+    picked_up(transfer, leg)
     _accept(transfer, leg)
 
 
@@ -43,7 +43,7 @@ def leg_joined(transfer: LiveTransfer, event: e.Joined) -> None:
     leg = transfer.leg(event.channel)
     if leg is None:
         return
-    _picked_up(transfer, leg)
+    picked_up(transfer, leg)
     if leg.leaving is not None:
         transfer.order_away(leg, leg.leaving)
     elif leg is not transfer.winner:
@@ -52,7 +52,7 @@ def leg_joined(transfer: LiveTransfer, event: e.Joined) -> None:
         handoff.joined(transfer, leg)
 
 
-def _picked_up(transfer: LiveTransfer, leg: LiveLeg) -> None:
+def picked_up(transfer: LiveTransfer, leg: LiveLeg) -> None:
     if leg.state in UNANSWERED:
         leg.state, leg.record = LegState.ANSWERED, replace(leg.record, answered_at=transfer.now)
 
