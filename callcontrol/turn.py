@@ -52,6 +52,7 @@ def ring_order(row: TransferRow, command: e.Ring) -> RingOrder:
         caller=CallerId(name=cleaning.display_name(row.lead.name), number=cleaning.number(row.lead.phone)),
         ring_timeout_s=command.ring_timeout_s,
         accept_timeout_s=row.bot.accept_timeout_s,
+        straight=command.straight,
     )
 
 
