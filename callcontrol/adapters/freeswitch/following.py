@@ -96,6 +96,12 @@ class Following:
         self._passed: dict[ChannelId, _Dialled] = {}  # legs that ring for nobody who is waited for
         self._held: list[Event] | None = None  # while a list of the channels is on its way
 
+    @property
+    def channels(self) -> tuple[ChannelId, ...]:
+        """Those whose end is waited for."""
+        unanswered = (call.id for call in self._calls.values() if call.answered is None)
+        return (*self._legs, *self._passed, *self._behind, *unanswered)
+
     def hold(self) -> None:
         """What happens from now on is told after the survey that follows, which may be older or younger."""
         self._held = []
