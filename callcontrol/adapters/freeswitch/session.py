@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import structlog
 
 from callcontrol.adapters.freeswitch.causes import UNTOLD
+from callcontrol.adapters.freeswitch.following import torn
 from callcontrol.adapters.freeswitch.frames import Event, Row
 from callcontrol.adapters.freeswitch.ledger import EVENTS, Ledger
 from callcontrol.adapters.freeswitch.lines import Lines, users
@@ -23,6 +24,7 @@ from callcontrol.ports import LinkDown, LinkUp, PortError, Report
 log = structlog.get_logger(__name__)
 
 LISTING_TIMEOUT_S = 15.0
+LISTED_AGAIN, LISTED_AGAIN_S = 3, 0.1  # its database is up to 200 ms behind
 _DOMAIN = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
 
 
@@ -201,6 +203,11 @@ async def _listed(link: EslLink) -> tuple[list[Row], set[str]]:
     of what has gone before us no event tells.
     """
     rows = await show(link, "channels")
+    for _ in range(LISTED_AGAIN):
+        if not torn(rows):
+            break
+        await asyncio.sleep(LISTED_AGAIN_S)
+        rows = await show(link, "channels")
     channels = [row.get("uuid", "") for row in rows]
     asked = [link.api("uuid_exists", channel, timeout_s=LISTING_TIMEOUT_S) for channel in channels]
     told = zip(channels, await asyncio.gather(*asked), strict=True)

@@ -14,7 +14,7 @@ from callcontrol.core.events import Doing
 from callcontrol.core.model import ChannelId
 from callcontrol.ports import ChannelUnknownError, LinkDown, LinkUp, PortError
 from tests.adapters.freeswitch.scene import BOT, CALL, LEAD, LEG, TRANSFER, lists, order, row, watched
-from tests.adapters.freeswitch.scripted import QUICK, ScriptedFreeswitch, event, framed, state
+from tests.adapters.freeswitch.scripted import QUICK, Command, ScriptedFreeswitch, event, framed, state
 from tests.adapters.reports import Daemon, running
 
 LOOKS = replace(QUICK, look_again_s=0.05, told_within_s=0.05)
@@ -247,6 +247,25 @@ async def test_a_call_that_is_up_is_told_at_once_and_with_each_link(
     freeswitch.cut()
     await daemon.saw(CallAnswered, 2)
     assert daemon.kinds()[3:] == [LinkDown, LinkUp, CallBegan, CallAnswered]
+
+
+async def test_a_call_whose_loopback_channel_steps_aside_while_it_is_listed_is_one_call(
+    freeswitch: ScriptedFreeswitch, daemon: Daemon
+):
+    await daemon.saw(LinkUp)
+    a_call_that_is_up(freeswitch)
+    whole = freeswitch.answers["show"]
+    desk = row("desk-1", direction="inbound", presence_id="alice@x", application="bridge", cid_num="101")
+    half = row("far-1", direction="inbound", name="loopback/x-b", call_uuid="far-1", application="bridge")
+    leg = row("leg-1", direction="outbound", call_uuid="far-1", dest=NUMBER, cid_num="101")
+    shown = chain([lists(desk, half, leg)], repeat(whole))
+
+    def show(command: Command) -> str | None:
+        return next(shown)(command)
+
+    freeswitch.answers["show"] = show
+    await wants_the_number(daemon)
+    assert [report.call for report in daemon.reports if isinstance(report, CallBegan)] == ["desk-1"]
 
 
 async def test_a_list_that_is_refused_keeps_nothing_that_happens_from_being_told(
