@@ -1,5 +1,6 @@
 """The outside world: its parties and the calls each of them has."""
 
+import contextlib
 import uuid
 from dataclasses import dataclass, field
 
@@ -9,6 +10,8 @@ from tests.lab.instance import Instance, LabError
 from tests.lab.parties import BY_EXTEN, BY_NAME, PARTIES, PHONES, Party
 from tests.lab.relay import Router
 from tests.lab.watch import Watch
+
+REGISTER_TRIES, REGISTER_TRY_S = 5, 2.0
 
 
 @dataclass(kw_only=True)
@@ -246,12 +249,16 @@ class PartyLine:
     async def _registration(self, action: str, *, registered: bool) -> None:
         if self.name not in self.world.routers:
             raise LabError(f"{self.name} has a number, not a phone that registers")
-        await self.world.instance.ami.action(action, Registration=self.name)
 
         async def settled() -> bool:
             return (self.name in await self.world.registered()) is registered
 
-        await self.world.watch.until(settled, what=f"{self.name} to be registered: {registered}")
+        for _ in range(REGISTER_TRIES):  # it does not listen while it registers by itself
+            await self.world.instance.ami.action(action, Registration=self.name)
+            with contextlib.suppress(TimeoutError):
+                await self.world.watch.until(settled, REGISTER_TRY_S)
+                return
+        raise LabError(f"{self.name} could not be brought to {action}")
 
     async def rings(self, timeout_s: float = 10.0) -> Leg:
         """Wait until it rings."""
