@@ -102,8 +102,10 @@ class World:
         await self.instance.set_global("HAS_PJSIPHANGUP", "1" if self.has_pjsip_hangup else "0")
 
     async def phones_register(self) -> None:
-        """Now, where a PBX that was not up yet has put them off by minutes; returns when they are registered."""
-        for name in self.routers:
+        """Those that are not, because a PBX that was not up yet has put them off by minutes; returns when all are."""
+        for name in (
+            set(self.routers) - await self.registered()
+        ):  # one that is would sign off first, for a second
             await self.instance.ami.action("PJSIPRegister", Registration=name)
 
         async def all_there() -> bool:
