@@ -302,13 +302,13 @@ class Lab:
         self.switch.thaw()
         await self._everyone_hangs_up()
         try:
-            await self.wait_until(self._is_quiet, 2.0, what="the PBX to be quiet")
+            await self.quiet(2.0)
             channels: Sequence[str] = ()
         except TimeoutError:
             channels = await self.switch.channels()
             for channel in channels:
                 await self.switch.hang_up(channel)
-            await self.wait_until(self._is_quiet, 5.0, what="the PBX to be quiet")
+            await self.quiet(5.0)
         await self.world.behave()
         if phones := set(parties.PHONES) - await self.world.registered():
             await self._phones_register()
@@ -323,6 +323,15 @@ class Lab:
         await self.world.instance.cli("channel request hangup all")
         for bot in self.app_bots.conversations:
             await bot.end()
+
+    async def quiet(self, timeout_s: float = 10.0) -> None:
+        """Wait until neither switch has a call. Raises TimeoutError saying what is left."""
+        try:
+            await self.wait_until(self._is_quiet, timeout_s)
+        except TimeoutError:
+            outside = [row["Channel"] for row in await self.world.instance.channels()]
+            left = f"on the PBX {await self.switch.channels()}, outside {outside}"
+            raise TimeoutError(f"after {timeout_s:g} s there is still {left}") from None
 
     async def _is_quiet(self) -> bool:
         return not await self.switch.channels() and not await self.world.instance.channels()
