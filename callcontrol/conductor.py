@@ -338,6 +338,7 @@ class Conductor:
             ),
             ring_timeout_s=command.ring_timeout_s,
             accept_timeout_s=row.bot.accept_timeout_s,
+            straight=command.straight,
         )
         try:
             await self._ports.pbx.ring(order)

@@ -123,14 +123,15 @@ class Teller:
             case e.LegRinging():
                 return Kind.PHONE, who, "rings", ""
             case e.LegAnswered():
-                after = record.answer_delay_s if record else None
-                return Kind.PHONE, who, "picks up", f"after {after:.1f} s of ringing" if after else ""
+                return Kind.PHONE, who, "picks up", _after_ringing(record)
             case e.LegAccepted():
                 return Kind.PHONE, who, "accepts the lead", ""
             case e.LegDeclined():
                 return Kind.PHONE, who, "declines, by key", ""
             case e.LegBriefed():
                 return Kind.PHONE, who, "has heard the overview", ""
+            case e.Joined() if self._went_straight(event.channel):
+                return Kind.GOOD, who, "picks up, and is on the line with the lead", _after_ringing(record)
             case e.Joined():
                 return Kind.GOOD, who, "is on the line with the lead", ""
             case e.JoinFailed(why=why):
@@ -194,6 +195,11 @@ class Teller:
                 case e.ResolveNextAttempt():
                     pass  # the answer is the next entry
 
+    def _went_straight(self, channel: ChannelId) -> bool:
+        """That it was picked up has not been told."""
+        leg = self._machine.legs.get(channel)
+        return leg is not None and leg.record.joined_at == leg.record.answered_at
+
     def _accepts_by_answering(self, channel: ChannelId) -> bool:
         record = self.legs.get(channel)
         return record is not None and record.leg.endpoint.accept_by is AcceptBy.ANSWER
@@ -248,6 +254,11 @@ def _considered(considered: Considered) -> Said:
         return Kind.ROUTING, considered.name, "does not ring", "; ".join(against)
     terms = "; ".join(f"{term.term.value}: {term.value}" for term in considered.terms)
     return Kind.ROUTING, considered.name, "may ring", terms
+
+
+def _after_ringing(record: LegRecord | None) -> str:
+    after = record.answer_delay_s if record else None
+    return f"after {after:.1f} s of ringing" if after else ""
 
 
 def _fate(record: LegRecord | None) -> str:

@@ -217,8 +217,11 @@ class Why(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ring:
+    """Where `straight`, whoever picks up may go to the lead without waiting for the Join; Joined follows."""
+
     leg: Leg
     ring_timeout_s: float
+    straight: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

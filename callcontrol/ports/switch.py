@@ -38,6 +38,7 @@ class RingOrder:
     caller: CallerId
     ring_timeout_s: float
     accept_timeout_s: float
+    straight: bool = False  # see `Pbx.ring`
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,7 +128,12 @@ class Pbx(Protocol):
         """The transfer is over: report nothing more about it."""
         ...
 
-    async def ring(self, order: RingOrder) -> None: ...
+    async def ring(self, order: RingOrder) -> None:
+        """Where it may go `straight`, a switch that can lets the first of a transfer's legs that is
+        answered go to the lead by itself. All that is reported of it is then Joined. A leg that finds
+        another there, or no bridge, is reported answered and waits for `join`, as any other.
+        """
+        ...
 
     async def hang_up(self, channel: ChannelId, why: Why, *, answered: bool) -> None:
         """Safe to repeat; a channel that is gone is no error. LegEnded follows, if not seen yet."""

@@ -52,7 +52,7 @@ async def test_a_connected_transfer_is_counted_with_its_attempt_leg_and_decision
     assert value(after, "attempts_total", step="group") == 1
     assert value(after, "legs_total", fate=LegFate.ANSWERED.value) == 1
     assert value(after, "transfers_total", outcome="connected", reason="pool_agent") == 1
-    for event in ("TransferRequested", "LegAnswered", "Joined"):
+    for event in ("TransferRequested", "LegRinging", "Joined"):
         assert value(after, "decision_seconds_count", event=event) == 1
         assert 0 < value(after, "decision_seconds_sum", event=event) < 5
 

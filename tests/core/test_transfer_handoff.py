@@ -1,11 +1,12 @@
 from callcontrol.core import events as e
-from callcontrol.core.model import Connected, ConnectedBy, HandoffStyle, LegFate, StepKind
+from callcontrol.core.model import Call, Connected, ConnectedBy, HandoffStyle, Leg, LegFate, StepKind
 from callcontrol.core.transfer import State
 from tests.core.stage import (
     ALICE,
     APP_CALL,
     BOB,
     BOT,
+    CALL,
     GROUP,
     LEAD,
     MOBILE,
@@ -103,10 +104,54 @@ def test_a_join_that_never_happens_fails_after_5_s():
     assert ringing(ALICE, BOB).answers("alice").tick(5).hung_up() == {"alice": e.Why.JOIN_FAILED}
 
 
-def test_a_join_report_about_another_leg_is_ignored():
+def test_a_failed_join_of_another_leg_is_ignored():
     stage = ringing(ALICE, BOB).answers("alice")
-    assert stage.joins("bob").last == ()
     assert stage.does(e.JoinFailed(channel=BOB.id)).last == ()
+
+
+# --- going straight to the lead
+
+
+def goes_straight(*legs: Leg, call: Call = CALL, **chosen: object) -> list[bool]:
+    return [ring.straight for ring in ringing(*legs, call=call, **chosen).ever(e.Ring)]
+
+
+def test_who_accepts_by_answering_may_go_straight_into_the_bridge_of_lead_and_bot():
+    assert goes_straight(ALICE, MOBILE) == [True, False]
+    assert goes_straight(ALICE, handoff=HandoffStyle.ANNOUNCE) == [True]
+
+
+def test_nobody_goes_straight_past_a_whisper_or_to_a_lead_without_a_bridge():
+    assert goes_straight(ALICE, handoff=HandoffStyle.WHISPER) == [False]
+    assert goes_straight(ALICE, call=APP_CALL) == [False]
+    stage = Stage().does(e.BotHungUp(channel=BOT)).rings(ALICE)
+    assert [ring.straight for ring in stage.ever(e.Ring)] == [False]
+
+
+def test_a_leg_that_went_straight_has_accepted_and_is_joined():
+    stage = ringing(ALICE, BOB).joins("alice")
+    assert stage.ordered(e.Join) == []
+    assert stage.hung_up() == {"bob": e.Why.ANSWERED_ELSEWHERE}
+    assert stage.told()[-2:] == [e.Phase.ANSWERED, e.Phase.JOINED]
+    record = stage.machine.legs[ALICE.id].record
+    assert record.answered_at == record.accepted_at == record.joined_at == stage.now
+    assert stage.does(e.HandoffFinished()).outcomes() == [Connected(by=ConnectedBy.ASSIGNED_AGENT, leg=ALICE)]
+
+
+def test_going_straight_does_not_win_over_who_accepted_before():
+    stage = ringing(ALICE, MOBILE).accepts("mobile").joins("alice")
+    assert stage.hung_up() == {"alice": e.Why.TAKEN}
+    assert stage.machine.winner is stage.machine.legs[MOBILE.id]
+
+
+def test_who_goes_straight_while_being_cancelled_is_told_why():
+    stage = ringing().does(e.CancelRequested()).joins("alice")
+    assert stage.ordered(e.HangUp) == [e.HangUp(channel=ALICE.id, why=e.Why.CANCELLED, answered=True)]
+
+
+def test_a_join_reported_twice_or_of_a_leg_that_is_gone_changes_nothing():
+    assert handing_off().joins("alice").last == ()
+    assert ringing(ALICE, BOB).ends("alice").joins("alice").last == ()
 
 
 # --- handing off

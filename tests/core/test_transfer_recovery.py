@@ -76,6 +76,24 @@ def test_a_leg_joined_meanwhile_goes_on_with_the_handoff():
     assert stage.hung_up() == {"bob": e.Why.ANSWERED_ELSEWHERE}
 
 
+def test_a_leg_that_went_straight_to_the_lead_meanwhile_wins_over_one_that_waits():
+    stage = cut(ringing(ALICE, BOB))
+    with_lead = alive("lead", "bot", doing=e.Doing.ANSWERED)
+    stage.does(
+        survey(**TALKING, alice=alive(doing=e.Doing.ANSWERED), bob=with_lead),
+        after=5,
+    )
+    assert stage.ordered(e.Join) == [e.Join(lead=LEAD, channel=BOB.id)]
+    assert stage.hung_up() == {"alice": e.Why.TAKEN}
+
+
+def test_who_found_the_lead_too_late_for_the_transfer_is_not_torn_away():
+    stage = cut(ringing(ALICE, BOB)).tick(30)
+    stage.does(survey(lead=alive("bot", "alice"), bot=alive(), alice=alive("lead"), bob=RINGING), after=5)
+    assert stage.hung_up() == {"bob": e.Why.CANCELLED}
+    assert stage.ends("bob").tick(60).machine.closed
+
+
 def test_a_winner_gone_meanwhile_gives_way_to_one_who_accepted():
     stage = cut(ringing(ALICE, MOBILE).answers("alice"))
     stage.does(survey(**TALKING, mobile=alive(doing=e.Doing.ACCEPTED)), after=5)

@@ -159,10 +159,13 @@ class LegHandle:
                 "PlayDTMF", Channel=self.leg.channel, Digit=digit, Duration=str(duration_ms)
             )
 
-    async def answer(self) -> None:
-        """Pick up a ringing leg now."""
-        await self._go("talking")
-        await self.world.watch.until(lambda: self.leg.talking_at, what=f"{self.leg.who} to talk")
+    async def answer(self, other: "LegHandle | None" = None) -> None:
+        """Pick up a ringing leg now. With `other` both do in one instant, and one may find its caller gone."""
+        legs = [self.leg, other.leg] if other else [self.leg]
+        await self._go("talking", *legs[1:])
+        await self.world.watch.until(
+            lambda: any(leg.talking_at for leg in legs), what=f"{self.leg.who} to talk"
+        )
 
     async def hush(self) -> None:
         """Stop speaking, stay on the line."""
@@ -175,15 +178,18 @@ class LegHandle:
         )
         await self._go("speaking")
 
-    async def _go(self, context: str) -> None:
-        party = BY_NAME.get(self.leg.who)
-        await self.world.instance.ami.action(
-            "Redirect",
-            Channel=self.leg.channel,
-            Context=context,
-            Exten=party.exten if party else "s",
-            Priority="1",
-        )
+    async def _go(self, context: str, other: Leg | None = None) -> None:
+        """With `other` both go in one stroke."""
+        fields = {"Channel": self.leg.channel} | _place(self.leg, context)
+        if other is not None:
+            more = {"Channel": other.channel} | _place(other, context)
+            fields |= {f"Extra{key}": value for key, value in more.items()}
+        await self.world.instance.ami.action("Redirect", **fields)
+
+
+def _place(leg: Leg, context: str) -> dict[str, str]:
+    party = BY_NAME.get(leg.who)
+    return {"Context": context, "Exten": party.exten if party else "s", "Priority": "1"}
 
 
 @dataclass
@@ -286,8 +292,8 @@ class PartyLine:
     async def hang_up(self) -> None:
         await self._on().hang_up()
 
-    async def answer(self) -> None:
-        await self._on().answer()
+    async def answer(self, other: "PartyLine | None" = None) -> None:
+        await self._on().answer(other._on() if other else None)
 
     async def press(self, digits: str) -> None:
         await self._on().press(digits)

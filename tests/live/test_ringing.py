@@ -29,8 +29,14 @@ async def test_an_agent_off_duty_does_not_ring_and_of_two_who_answer_one_wins(co
     assert lab.calls_received("alice") == []
 
 
-@pytest.mark.parametrize("_again", range(5))
-async def test_two_at_the_same_instant_exactly_one_and_the_other_hears_so(company: Site, lab: Lab, _again):
+async def test_of_two_at_the_same_instant_exactly_one_wins_and_the_other_hears_so(company: Site, lab: Lab):
+    """The winner may be with the lead before the other has picked up: then there is nothing to be heard."""
+    races = [await race(company, lab) for _ in range(8)]
+    assert any(races), "in none of the races had both picked up"
+
+
+async def race(company: Site, lab: Lab) -> bool:
+    """Bob and Carol, and whether the one who lost had picked up."""
     for name in ("bob", "carol"):
         await lab.phone(name).will(Ring())
     call = await lab.call("lead")
@@ -38,16 +44,22 @@ async def test_two_at_the_same_instant_exactly_one_and_the_other_hears_so(compan
     await lab.wait_until(
         lambda: lab.phone("bob").is_ringing and lab.phone("carol").is_ringing, what="ringing"
     )
-    await asyncio.gather(lab.phone("bob").answer(), lab.phone("carol").answer())
+    await lab.phone("bob").answer(lab.phone("carol"))
     await company.phase(transfer, "joined")
     winner = (await company.winner(transfer)).lower()
     loser = ({"bob", "carol"} - {winner}).pop()
-    await lab.wait_until(lambda: not lab.phone(loser).is_talking, 20, what="the loser to be released")
-    (leg,) = lab.phone(loser).legs
-    start, end = leg.talking_at, leg.ended_at
-    assert "speech" in lab.heard_between(loser, start, end)
-    assert "lead" not in lab.heard_between(loser, start, end)
-    assert (await company.ended_legs(transfer, loser))[loser].fate is LegFate.LOST_RACE
+    await lab.phone(loser).is_idle(20)
+    legs = await company.ended_legs(transfer, loser)
+    assert legs[loser].fate is LegFate.LOST_RACE
+    assert legs[winner].ended_at is None
+    leg = lab.phone(loser).legs[-1]
+    if leg.talking_at is not None:
+        heard = lab.heard_between(loser, leg.talking_at, leg.ended_at)
+        assert "speech" in heard
+        assert "lead" not in heard
+    await call.lead.hang_up()
+    await company.ended_legs(transfer, winner)
+    return leg.talking_at is not None
 
 
 async def test_the_others_show_no_missed_call(company: Site, lab: Lab):

@@ -36,13 +36,27 @@ async def test_a_daemon_that_comes_back_finds_the_phone_still_ringing(tmp_path):
 
 async def test_a_phone_answered_while_the_daemon_was_dead_is_joined(tmp_path):
     async with office(tmp_path, alice=RINGS_LONG) as at:
+        call, transfer = await at.asks(at.pbx.call(bot_leg=False))
+        await at.passes(3)
+        await at.dies()
+        await at.clock.advance(10)
+        assert not at.pbx.talking(call.lead)
+        await restart(at)
+        assert (await at.legs(transfer))["alice"].joined_at is not None
+
+
+async def test_who_goes_straight_to_the_lead_does_so_with_the_daemon_dead_and_is_found_there(tmp_path):
+    async with office(tmp_path, alice=RINGS_LONG) as at:
         call, transfer = await at.asks()
         await at.passes(3)
         await at.dies()
         await at.clock.advance(10)
-        assert at.pbx.talking(call.lead) == {call.bot}
+        leg = (await at.legs(transfer))["alice"]
+        assert leg.joined_at is None
+        assert at.pbx.talking(call.lead) == {call.bot, leg.leg.id}
         await restart(at)
         assert (await at.legs(transfer))["alice"].joined_at is not None
+        assert at.pbx.talking(call.lead) == {call.bot, leg.leg.id}
 
 
 @pytest.mark.parametrize("after", [0.0, 0.005, 0.5, 1.0, 1.002, 1.2, 3.0])

@@ -41,6 +41,7 @@ class LegTrack:
     dialled: str = ""
     told_lead: str = ""  # the lead's channel, as the leg was given it
     by_answering: bool = False  # to pick up is to accept
+    straight: bool = False  # goes to the lead by itself, or says that it waits
     up: bool = False
     forwarded: bool = False  # the phone answered 302, whatever cause its channel then ends with
     accepted: bool = False
@@ -205,7 +206,9 @@ class Ledger:
         leg.up = frame.get("ChannelState") == _UP
         if frame.get("ChannelState") == _RINGING:
             yield e.LegRinging(channel=channel)
-        elif leg.up and leg.by_answering:  # told a millisecond before our dialplan runs: time to journal it
+        elif (
+            leg.up and leg.by_answering and not leg.straight
+        ):  # told a millisecond before our dialplan runs: time to journal it
             yield from _accepted_by_answering(leg)
 
     def _hangup(self, frame: Frame, channel: ChannelId) -> Iterator[Report]:
@@ -245,6 +248,7 @@ class Ledger:
 
     def _mark_joined(self, leg: LegTrack) -> None:
         leg.joined = True
+        leg.running.set()
         if (call := self.calls.get(leg.transfer_id)) is not None:
             call.joined, call.was_joined = leg.id, True
 

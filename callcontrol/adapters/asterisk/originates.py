@@ -26,7 +26,7 @@ def ring(order: RingOrder, settings: AsteriskSettings, *, far_end: str, lead: st
     """
     leg = order.leg
     dial = dial_string(leg.endpoint, settings)
-    exten = "answer" if leg.endpoint.accept_by is AcceptBy.ANSWER else "key"
+    exten = "key" if leg.endpoint.accept_by is AcceptBy.KEY else "straight" if order.straight else "answer"
     variables = [
         f"CALLCONTROL_TRANSFER={_id(order.transfer_id)}",
         "FORWARD_CONTEXT=callcontrol-no-forward",

@@ -205,6 +205,7 @@ class AsteriskPbx:
             dialled=str(fields["Channel"]),
             told_lead=lead,
             by_answering=_by_answering(order.leg),
+            straight=order.straight,
         )
         self._ledger.add_leg(leg)
         self._errands.send(self._mark(order.transfer_id, order.lead))
@@ -256,10 +257,10 @@ class AsteriskPbx:
 
     async def join(self, lead: ChannelId, channel: ChannelId) -> None:
         leg = self._ledger.legs.get(channel)
+        await _running(leg)
         if leg is not None and self._ledger.together(leg):
             self._tell(e.Joined(channel=channel))
             return
-        await _running(leg)
         if await self._channels.is_bridged(lead):
             name = self._channels.address(lead)
             moved = self._channels.redirect(channel, "callcontrol-leg", "join")

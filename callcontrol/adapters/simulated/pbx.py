@@ -69,6 +69,7 @@ class Channel:
     accepted: bool = False
     briefed: bool = False
     bridge: int | None = None
+    straight_to: ChannelId | None = None  # the lead it goes to when it is answered, unless another leg has
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -233,7 +234,8 @@ class SimulatedPbx:
         self._note("ring", order.leg.id, order.leg.endpoint.address)
         leg = order.leg
         phone = self.phones.get(leg.endpoint.address, Behaviour())
-        self.channels[leg.id] = Channel(id=leg.id, leg=leg, up=False)
+        straight_to = order.lead if order.straight else None
+        self.channels[leg.id] = Channel(id=leg.id, leg=leg, up=False, straight_to=straight_to)
         if phone.does in _ENDED_BY:
             by, cause = _ENDED_BY[phone.does]
             after = 0.0 if phone.does is Does.UNREGISTERED else phone.after_s
@@ -310,11 +312,19 @@ class SimulatedPbx:
             return
         found.up = True
         found.accepted = found.leg.endpoint.accept_by is AcceptBy.ANSWER
-        self._tell(e.LegAnswered(channel=channel))
+        if found.straight_to is not None and self._is_free(found.straight_to):
+            self._joined(found.straight_to, channel)
+        else:
+            self._tell(e.LegAnswered(channel=channel))
         if phone.presses_after_s is not None and not found.accepted:
             self.clock.call_later(phone.presses_after_s, lambda: self._presses(channel))
         if phone.hangs_up_after_s is not None:
             self.clock.call_later(phone.hangs_up_after_s, lambda: self.hangs_up(channel))
+
+    def _is_free(self, lead: ChannelId) -> bool:
+        """In a bridge, with no leg of ours in it."""
+        mates = self.talking(lead)
+        return bool(mates) and all(self.channels[mate].leg is None for mate in mates)
 
     def _presses(self, channel: ChannelId) -> None:
         if (found := self.channels.get(channel)) is not None:

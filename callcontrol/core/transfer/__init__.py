@@ -13,7 +13,9 @@ The machine keeps no clock: `now` comes with every event, `next_deadline` says w
 TimePassed. It is deterministic, so that replaying a journal rebuilds it. It never raises for what a
 switch, a phone or a person did; an event that means nothing in a state is ignored.
 
-The lead's leg is not touched before a winner is joined, and other legs ring on until then.
+The lead's leg is not touched before a winner is joined, and other legs ring on until then. A leg that
+has nothing but that before it may go to the lead by itself: its Joined is its acceptance as well, and it
+is sent away again where another was first.
 
 `machine` is the table: which event means something in which state, and what it does there. What it
 does is in `ringing` (the legs, until one is taken), `handoff` (the winner, until the bot is released),

@@ -16,10 +16,19 @@ _CONNECTED_BY = {
 
 
 def take(transfer: LiveTransfer, leg: LiveLeg) -> None:
-    transfer.winner, transfer.state = leg, State.JOINING
+    _take(transfer, leg)
     transfer.briefing = transfer.settings.handoff is HandoffStyle.WHISPER
-    transfer.tell(e.Phase.ANSWERED, leg.record.leg.label)
     brief_or_join(transfer, leg)
+
+
+def take_joined(transfer: LiveTransfer, leg: LiveLeg) -> None:
+    _take(transfer, leg)
+    joined(transfer, leg)
+
+
+def _take(transfer: LiveTransfer, leg: LiveLeg) -> None:
+    transfer.winner, transfer.state = leg, State.JOINING
+    transfer.tell(e.Phase.ANSWERED, leg.record.leg.label)
 
 
 def brief_or_join(transfer: LiveTransfer, leg: LiveLeg) -> None:
@@ -37,10 +46,7 @@ def leg_briefed(transfer: LiveTransfer, event: e.LegBriefed) -> None:
         brief_or_join(transfer, winner)
 
 
-def joined(transfer: LiveTransfer, event: e.Joined) -> None:
-    leg = transfer.winner
-    if leg is None or leg.id != event.channel:
-        return
+def joined(transfer: LiveTransfer, leg: LiveLeg) -> None:
     leg.state, leg.record = LegState.JOINED, replace(leg.record, joined_at=transfer.now)
     for other in transfer.alive():
         if other is not leg:

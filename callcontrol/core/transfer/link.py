@@ -1,7 +1,7 @@
 """The link to the switch: lost, and back with a survey of what is alive."""
 
 from callcontrol.core import events as e
-from callcontrol.core.model import LegFate, MissedBecause
+from callcontrol.core.model import LegFate, Missed, MissedBecause
 from callcontrol.core.transfer import endings, handoff, plan, ringing
 from callcontrol.core.transfer.leg import LiveLeg
 from callcontrol.core.transfer.live import UNDECIDED, LiveTransfer, State
@@ -31,8 +31,8 @@ def restored(transfer: LiveTransfer, event: e.LinkRestored) -> None:
         endings.lead_hung_up(transfer, e.LeadHungUp(channel=call.lead))
     if transfer.winner is not None and transfer.winner.gone:
         handoff.winner_gone(transfer)
-    for leg in transfer.alive():
-        _compare(transfer, leg, survey.alive[leg.id])
+    for leg in sorted(transfer.alive(), key=lambda leg: call.lead not in survey.alive[leg.id].bridged_with):
+        _compare(transfer, leg, survey.alive[leg.id])  # who is with the lead comes first
     plan.carry_on(transfer)
     transfer.link_lost_at = None
     if transfer.state is State.RESOLVING:
@@ -43,7 +43,8 @@ def restored(transfer: LiveTransfer, event: e.LinkRestored) -> None:
 
 def _compare(transfer: LiveTransfer, leg: LiveLeg, alive: e.Alive) -> None:
     if leg.leaving is not None:
-        transfer.order_away(leg, leg.leaving)
+        if not (_ended_for_want_of_a_link(transfer) and transfer.call.lead in alive.bridged_with):
+            transfer.order_away(leg, leg.leaving)
         return
     if alive.doing is e.Doing.RINGING:
         ringing.leg_ringing(transfer, e.LegRinging(channel=leg.id))
@@ -51,6 +52,12 @@ def _compare(transfer: LiveTransfer, leg: LiveLeg, alive: e.Alive) -> None:
     ringing.leg_answered(transfer, e.LegAnswered(channel=leg.id))
     if alive.doing in (e.Doing.ACCEPTED, e.Doing.BRIEFED):
         ringing.leg_accepted(transfer, e.LegAccepted(channel=leg.id))
+
+
+def _ended_for_want_of_a_link(transfer: LiveTransfer) -> bool:
+    """Who has found each other meanwhile talks on, though it counts as missed."""
+    outcome = transfer.outcome
+    return isinstance(outcome, Missed) and outcome.because is MissedBecause.PBX_LOST
 
 
 def _resume(transfer: LiveTransfer, winner: LiveLeg, survey: e.Survey) -> None:
@@ -61,7 +68,7 @@ def _resume(transfer: LiveTransfer, winner: LiveLeg, survey: e.Survey) -> None:
     with_lead = transfer.call.lead in alive.bridged_with
     match transfer.state:
         case State.JOINING if with_lead:
-            handoff.joined(transfer, e.Joined(channel=winner.id))
+            handoff.joined(transfer, winner)
         case State.JOINING:
             transfer.briefing = transfer.briefing and alive.doing is not e.Doing.BRIEFED
             handoff.brief_or_join(transfer, winner)

@@ -23,7 +23,7 @@ _ROWS: tuple[tuple[type[e.Event], tuple[State, ...], Callable[..., None]], ...] 
     (e.LegDeclined, _ANY, ringing.leg_declined),
     (e.LegEnded, _ANY, ringing.leg_ended),
     (e.LegBriefed, (State.JOINING,), handoff.leg_briefed),
-    (e.Joined, (State.JOINING,), handoff.joined),
+    (e.Joined, _ANY, ringing.leg_joined),
     (e.JoinFailed, (State.JOINING,), handoff.join_failed),
     (e.HandoffFinished, (State.HANDING_OFF,), handoff.finished),
     (e.BotHungUp, _ANY, handoff.bot_hung_up),

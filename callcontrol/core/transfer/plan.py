@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from callcontrol.core import events as e
-from callcontrol.core.model import LegRecord, MissedBecause
+from callcontrol.core.model import AcceptBy, HandoffStyle, Leg, LegRecord, MissedBecause
 from callcontrol.core.transfer import endings
 from callcontrol.core.transfer.leg import LiveLeg
 from callcontrol.core.transfer.live import LiveTransfer, State
@@ -73,4 +73,11 @@ def _ring(transfer: LiveTransfer, answer: e.AttemptResolved) -> None:
             pool_id=answer.pool_id,
         )
         transfer.legs[leg.id] = LiveLeg(record)
-        transfer.order(e.Ring(leg=leg, ring_timeout_s=transfer.settings.ring_timeout_s))
+        limit, straight = transfer.settings.ring_timeout_s, _may_go_straight(transfer, leg)
+        transfer.order(e.Ring(leg=leg, ring_timeout_s=limit, straight=straight))
+
+
+def _may_go_straight(transfer: LiveTransfer, leg: Leg) -> bool:
+    """Nothing comes between picking up and being joined, and the lead has a bridge to go to."""
+    by_answering = leg.endpoint.accept_by is AcceptBy.ANSWER
+    return by_answering and transfer.bot_alive and transfer.settings.handoff is not HandoffStyle.WHISPER

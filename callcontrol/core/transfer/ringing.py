@@ -34,18 +34,38 @@ def leg_accepted(transfer: LiveTransfer, event: e.LegAccepted) -> None:
     leg = transfer.leg(event.channel)
     if leg is None or leg.leaving is not None or leg.state in (LegState.ACCEPTED, LegState.JOINED):
         return
-    if leg.state in UNANSWERED:
-        leg.record = replace(leg.record, answered_at=transfer.now)
+    _picked_up(transfer, leg)
     _accept(transfer, leg)
 
 
-def _accept(transfer: LiveTransfer, leg: LiveLeg) -> None:
+def leg_joined(transfer: LiveTransfer, event: e.Joined) -> None:
+    """The winner; or one that went straight to the lead, which is to accept."""
+    leg = transfer.leg(event.channel)
+    if leg is None:
+        return
+    _picked_up(transfer, leg)
+    if leg.leaving is not None:
+        transfer.order_away(leg, leg.leaving)
+    elif leg is not transfer.winner:
+        _accept(transfer, leg, with_lead=True)
+    elif transfer.state is State.JOINING:
+        handoff.joined(transfer, leg)
+
+
+def _picked_up(transfer: LiveTransfer, leg: LiveLeg) -> None:
+    if leg.state in UNANSWERED:
+        leg.state, leg.record = LegState.ANSWERED, replace(leg.record, answered_at=transfer.now)
+
+
+def _accept(transfer: LiveTransfer, leg: LiveLeg, *, with_lead: bool = False) -> None:
     """The first to accept wins; anyone later is told so."""
     leg.state, leg.record = LegState.ACCEPTED, replace(leg.record, accepted_at=transfer.now)
-    if transfer.state is State.RINGING:
-        handoff.take(transfer, leg)
-    else:
+    if transfer.state is not State.RINGING:
         transfer.order_away(leg, e.Why.TAKEN)
+    elif with_lead:
+        handoff.take_joined(transfer, leg)
+    else:
+        handoff.take(transfer, leg)
 
 
 def leg_declined(transfer: LiveTransfer, event: e.LegDeclined) -> None:

@@ -92,6 +92,7 @@ class Desk:
         name: str = "Lena Lead",
         ring_timeout_s: float = 20.0,
         accept_timeout_s: float = 20.0,
+        straight: bool = False,
     ) -> Leg:
         """Ring a desk phone by its name, or a mobile by its number."""
         line = self.lab.world.parties.get(who)
@@ -106,6 +107,7 @@ class Desk:
             caller=CallerId(name=name, number="+493023125001"),
             ring_timeout_s=ring_timeout_s,
             accept_timeout_s=accept_timeout_s,
+            straight=straight,
         )
         await self.pbx.ring(order)
         return leg

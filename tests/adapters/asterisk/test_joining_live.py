@@ -10,10 +10,10 @@ import pytest
 
 from callcontrol.core import events as e
 from callcontrol.core.events import Why
-from callcontrol.core.model import Call, TransferId
+from callcontrol.core.model import Call, ChannelId, TransferId
 from callcontrol.ports import ChannelUnknownError, HandoffDone, PortError
 from tests.adapters.asterisk.desk import Desk
-from tests.lab import Lab
+from tests.lab import Lab, Ring
 from tests.lab.parties import BY_NAME
 
 
@@ -95,6 +95,68 @@ async def test_a_bridge_that_vanishes_under_a_join_fails_it(desk: Desk, lab: Lab
     failed = await desk.saw(e.JoinFailed, leg.id)
     assert failed.why == "NONEXISTENT"
     await desk.is_at(leg.id, "callcontrol-leg", "accepted")
+
+
+# --- going straight to the lead
+
+
+async def test_who_may_go_straight_is_with_the_lead_without_being_told_to(desk: Desk, lab: Lab):
+    call = await lab.call()
+    transfer_id, located = await desk.transfer(call.lead_channel)
+    leg = await desk.ring("alice", located, transfer_id, straight=True)
+    await desk.saw(e.Joined, leg.id)
+    await desk.hears("alice", {"lead", "bot"})
+    await desk.hears("lead", {"alice", "bot"})
+    assert not desk.has_seen(e.LegAnswered)
+    await desk.pbx.hang_up(leg.id, Why.CANCELLED, answered=True)
+    await desk.is_at(leg.id, "callcontrol-bye", "called-off")
+    await desk.hears("lead", {"bot"})
+
+
+@pytest.mark.parametrize("_again", range(5))
+async def test_of_two_who_pick_up_at_the_same_instant_exactly_one_goes_straight(desk: Desk, lab: Lab, _again):
+    call = await lab.call()
+    transfer_id, located = await desk.transfer(call.lead_channel)
+    for who in ("bob", "carol"):
+        await lab.phone(who).will(Ring())
+    legs = [await desk.ring(who, located, transfer_id, straight=True) for who in ("bob", "carol")]
+    both = (lab.phone("bob"), lab.phone("carol"))
+    await lab.wait_until(lambda: all(phone.is_ringing for phone in both), what="both to ring")
+    await lab.phone("bob").answer(lab.phone("carol"))
+    joined = await desk.saw(e.Joined)
+    (late,) = (leg for leg in legs if leg.id != joined.channel)
+    await desk.saw(e.LegAnswered, late.id)
+    assert [r.channel for r in desk.reports if isinstance(r, e.Joined)] == [joined.channel]
+    await desk.is_at(late.id, "callcontrol-leg", "accepted")
+    await lab.phone(next(leg.label for leg in legs if leg is not late)).hang_up()
+    await desk.saw(e.LegEnded, joined.channel)
+    await desk.pbx.join(located.lead, late.id)
+    await desk.saw(e.Joined, late.id)
+    await desk.hears("lead", {late.label, "bot"})
+
+
+async def test_the_next_agent_goes_straight_too_where_the_first_has_left(desk: Desk, lab: Lab):
+    call = await lab.call()
+    transfer_id, located = await desk.transfer(call.lead_channel)
+    for who in ("alice", "bob"):
+        leg = await desk.ring(who, located, transfer_id, straight=True)
+        await desk.saw(e.Joined, leg.id)
+        await lab.phone(who).hang_up()
+        await desk.saw(e.LegEnded, leg.id)
+    assert not desk.has_seen(e.LegAnswered)
+
+
+async def test_who_would_go_straight_to_a_lead_who_is_gone_or_alone_says_so_and_waits(desk: Desk, lab: Lab):
+    call = await lab.call_app_bot("audiosocket")
+    transfer_id, located = await desk.transfer(call.lead_channel)
+    leg = await desk.ring("alice", located, transfer_id, straight=True)
+    await desk.saw(e.LegAnswered, leg.id)
+    await desk.is_at(leg.id, "callcontrol-leg", "accepted")
+    await desk.pbx.join(located.lead, leg.id)
+    await desk.saw(e.Joined, leg.id)
+    gone = Call(lead=ChannelId("no-such-lead"), bot=None, pbx_started=located.pbx_started)
+    other = await desk.ring("bob", gone, transfer_id, straight=True)
+    await desk.saw(e.LegAnswered, other.id)
 
 
 # --- the bot is an application on the lead's channel

@@ -55,18 +55,19 @@ class AmiLine:
             self._playing[lead] = channel
             at_once(self._line.announce(TransferId(""), lead, ()))
         elif action.get("Context") == "callcontrol-leg":
-            by = AcceptBy.ANSWER if action["Exten"] == "answer" else AcceptBy.KEY
+            by = AcceptBy.KEY if action["Exten"] == "key" else AcceptBy.ANSWER
+            given = dict(pair.split("=", 1) for pair in action["Variable"].split("\n"))
             address = action["Channel"].removeprefix("PJSIP/")
             endpoint = Endpoint(kind=EndpointKind.EXTENSION, address=address, accept_by=by)
             order = RingOrder(
                 transfer_id=TransferId("any"),
                 leg=Leg(id=channel, agent_id=None, label="", endpoint=endpoint),
-                lead=ChannelId(""),
+                lead=self._id(given.get("CALLCONTROL_LEAD", "")),
                 caller=CallerId(name="", number=""),
                 ring_timeout_s=5.0,
                 accept_timeout_s=5.0,
+                straight=action["Exten"] == "straight",
             )
-            given = dict(pair.split("=", 1) for pair in action["Variable"].split("\n"))
             self._variables |= {(channel, name): value for name, value in given.items()}
             self._dialled[channel] = action["Channel"]
             at_once(self._line.ring(order))

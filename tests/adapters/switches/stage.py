@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from callcontrol.adapters.simulated import Behaviour, Does, SimulatedPbx, VirtualClock
+from callcontrol.core import events as e
 from callcontrol.core.model import AcceptBy, Call, ChannelId, Endpoint, EndpointKind, Leg, TransferId
 from callcontrol.ports import CallerId, Pbx, Report, RingOrder
 
@@ -48,6 +49,15 @@ class Stage:
             await self.time_passes(STEP_S)
         raise AssertionError(f"no {kind.__name__} of {channel or 'anything'}; only {self.kinds()}")
 
+    async def came_to(self, leg: ChannelId) -> type[Report]:
+        """What a leg that may go straight to the lead came to first: LegAnswered or Joined."""
+        for _ in range(2000):
+            for report in self.reports:
+                if isinstance(report, e.LegAnswered | e.Joined) and report.channel == leg:
+                    return type(report)
+            await self.time_passes(STEP_S)
+        raise AssertionError(f"{leg} was not answered; only {self.kinds()}")
+
     async def time_passes(self, seconds: float) -> None:
         await self.clock.advance(seconds)
         await asyncio.sleep(0.001)  # for what travels over a socket
@@ -74,6 +84,7 @@ class Stage:
         by: AcceptBy = AcceptBy.ANSWER,
         address: str = "alice",
         transfer_id: TransferId = TRANSFER,
+        straight: bool = False,
     ) -> ChannelId:
         self.line.phones[address] = does
         endpoint = Endpoint(kind=EndpointKind.EXTENSION, address=address, accept_by=by)
@@ -85,6 +96,7 @@ class Stage:
             caller=CallerId(name="Lena Lead", number="+4930123456"),
             ring_timeout_s=5.0,
             accept_timeout_s=5.0,
+            straight=straight,
         )
         await self.pbx.ring(order)
         return leg.id

@@ -221,6 +221,45 @@ async def test_a_leg_is_joined_to_the_lead_and_again_is_no_error(stage: Stage, b
     assert e.JoinFailed not in stage.kinds()
 
 
+async def test_a_leg_that_may_go_straight_to_the_lead_is_joined_by_itself_or_when_it_is_told(stage: Stage):
+    call = await stage.watched()
+    leg = await stage.ring(PICKS_UP, call, straight=True)
+    if await stage.came_to(leg) is e.LegAnswered:
+        await stage.pbx.join(call.lead, leg)
+    joined = await stage.saw(e.Joined, leg)
+    assert joined == e.Joined(channel=leg)
+    await stage.quiet()
+    assert stage.kinds().count(e.Joined) == 1
+    assert stage.line.talking(leg) == {call.lead, call.bot}
+    stage.line.hangs_up(leg)
+    ended = await stage.saw(e.LegEnded, leg)
+    assert ended.by is EndedBy.NORMAL
+
+
+async def test_of_two_that_may_go_straight_to_the_lead_the_second_is_answered_and_waits(stage: Stage):
+    call = await stage.watched()
+    first = await stage.ring(PICKS_UP, call, straight=True)
+    if await stage.came_to(first) is e.LegAnswered:
+        await stage.pbx.join(call.lead, first)
+    await stage.saw(e.Joined, first)
+    second = await stage.ring(PICKS_UP, call, address="bob", straight=True)
+    await stage.saw(e.LegAnswered, second)
+    await stage.quiet()
+    assert stage.kinds().count(e.Joined) == 1
+    assert stage.line.talking(call.lead) == {first, call.bot}
+
+
+async def test_who_may_go_straight_to_a_lead_whose_bridge_is_gone_is_answered_and_can_be_joined(stage: Stage):
+    call = await stage.watched()
+    leg = await stage.ring(PICKS_UP, call, straight=True)
+    assert call.bot is not None
+    stage.line.hangs_up(call.bot)
+    stage.line.channels[call.lead].bridge = None
+    await stage.saw(e.BotHungUp, call.bot)
+    await stage.saw(e.LegAnswered, leg)
+    assert e.Joined not in stage.kinds()
+
+
 async def test_a_lead_who_is_gone_can_not_be_joined(stage: Stage):
     call = await stage.watched()
     leg = await stage.ring(PICKS_UP, call)

@@ -23,8 +23,10 @@ TRIO_ABOUT = """\
 The same for a group: three phones ring at once, and the first 180 counts."""
 JOINING_ABOUT = f"""\
 From the phone's 200 OK on the wire until lead and agent are in one bridge, by the PBX's BridgeEnter. The phone answers
-{ANSWER_AFTER_S:g} s and up to 20 ms after it was rung. "HTTP" is a lead with a bot's leg, joined by BridgeAdd into their bridge;
-"dialplan" is a lead without one, moved to the agent. In between callcontrol journals the answer."""
+{ANSWER_AFTER_S:g} s and up to 20 ms after it was rung. "HTTP" is a lead with a bot's leg: on Asterisk the agent's leg goes
+into their bridge by itself, as callcontrol has let the first to be answered do, and what callcontrol then does about it
+is journalled before it is done. "dialplan" is a lead without one, moved to the agent once callcontrol has journalled the
+answer and said so; so is every join on FreeSWITCH."""
 DECISIONS_ABOUT = """\
 The switchboard, the state machine, SQLite on disk and the system's clock on the simulated switch, in one process, from
 an event's report to the order that follows from it. Every order waits for its journal entry; "the group rings"
