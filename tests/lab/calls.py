@@ -22,9 +22,10 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Leftovers:
-    """What a test left behind on the PBX. False where that is nothing."""
+    """What a test left behind. False where that is nothing."""
 
-    channels: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()  # on the PBX
+    phones: tuple[str, ...] = ()  # that were not registered any more
 
     def __bool__(self) -> bool:
-        return bool(self.channels)
+        return bool(self.channels or self.phones)

@@ -5,7 +5,7 @@ import itertools
 import secrets
 import struct
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import pi, sin
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -101,8 +101,20 @@ class Lab:
             both.create_task(self.switch.start())
             both.create_task(self.world.instance.start())
         await self.world.booted()
+        await self._phones_register()
+
+    async def _phones_register(self) -> None:
         await self.world.phones_register()
         await self.switch.registered(parties.PHONES)
+
+    async def restart(self, *, crash: bool = False) -> None:
+        """Restart the PBX, as `Switch.restart` does; return with every phone registered.
+
+        A FreeSWITCH that starts or ends has put off by five minutes whichever phone came just then, and forgets it
+        a minute later.
+        """
+        await self.switch.restart(crash=crash)
+        await self._phones_register()
 
     async def stop(self) -> None:
         """End everything that was started."""
@@ -284,30 +296,42 @@ class Lab:
     async def reset(self) -> Leftovers:
         """Everybody hangs up; behaviours back to default; a new recording begins.
 
-        Returns what was still on the PBX two seconds after the world had hung up, and ends that too.
+        Returns what was still on the PBX two seconds after the world had hung up, and which phones were not
+        registered; and mends both.
         """
         self.switch.thaw()
         await self._everyone_hangs_up()
         try:
-            await self.wait_until(self._is_quiet, 2.0, what="the PBX to be quiet")
-            left = Leftovers()
+            await self.quiet(2.0)
+            channels: Sequence[str] = ()
         except TimeoutError:
-            left = Leftovers(channels=tuple(await self.switch.channels()))
-            for channel in left.channels:
+            channels = await self.switch.channels()
+            for channel in channels:
                 await self.switch.hang_up(channel)
-            await self.wait_until(self._is_quiet, 5.0, what="the PBX to be quiet")
+            await self.quiet(5.0)
         await self.world.behave()
+        if phones := set(parties.PHONES) - await self.world.registered():
+            await self._phones_register()
         self.save_recordings()
         self.switch.forget()
         self.wire.forget()
         self.world.forget()
         self.app_bots.forget()
-        return left
+        return Leftovers(channels=tuple(channels), phones=tuple(sorted(phones)))
 
     async def _everyone_hangs_up(self) -> None:
         await self.world.instance.cli("channel request hangup all")
         for bot in self.app_bots.conversations:
             await bot.end()
+
+    async def quiet(self, timeout_s: float = 10.0) -> None:
+        """Wait until neither switch has a call. Raises TimeoutError saying what is left."""
+        try:
+            await self.wait_until(self._is_quiet, timeout_s)
+        except TimeoutError:
+            outside = [row["Channel"] for row in await self.world.instance.channels()]
+            left = f"on the PBX {await self.switch.channels()}, outside {outside}"
+            raise TimeoutError(f"after {timeout_s:g} s there is still {left}") from None
 
     async def _is_quiet(self) -> bool:
         return not await self.switch.channels() and not await self.world.instance.channels()

@@ -23,7 +23,9 @@ TONE_FLOOR = 500  # peak amplitude; the lab's tones are near 7,000
 IN_STEP_RAD = 0.5  # from one frame to the next; 4 Hz off the tone
 SILENCE_FLOOR = 100  # RMS; mu-law's idle noise is under 10
 SPEECH_FLOOR = 250  # RMS of what is left when the tones are taken away
-PROMPT_LIKENESS = 0.6  # of 1; another prompt of the same voice comes to 0.2
+PROMPT_LIKENESS = 0.75  # of 1; one that falters comes to 0.9, another prompt of the same voice to 0.7
+PROMPT_PIECES = 3
+PROMPT_LATE_FRAMES = 5
 
 ULAW = 0
 SLIN = 118  # signed linear, as AudioSocket carries it
@@ -181,19 +183,34 @@ def read_prompt(file: Path) -> Samples:
 
 
 def find_prompt(sound: Sound, prompt: Samples) -> float | None:
-    """Return when a prompt begins to be heard in a sound; None where it isn't. Its first second is enough."""
+    """Return when a prompt begins to be heard in a sound; None where it isn't. Its first second is enough.
+
+    It is looked for piece by piece: a busy switch may be some packets late in the middle of it.
+    """
     wanted = prompt[:RATE].astype(np.float64)
     heard = sound.samples.astype(np.float64)
     if len(heard) < len(wanted):
         return None
+    starts = len(heard) - len(wanted) + 1
+    match, at = np.zeros(starts), 0
+    for piece in np.array_split(wanted, PROMPT_PIECES):
+        likeness = _likeness(heard, piece)[at:]
+        late = range(PROMPT_LATE_FRAMES + 1 if at else 1)  # the first says when it begins
+        shifted = (likeness[n * FRAME : n * FRAME + starts] for n in late)
+        match += np.max([np.pad(one, (0, starts - len(one))) for one in shifted], axis=0) / PROMPT_PIECES
+        at += len(piece)
+    best = int(np.argmax(match))
+    return sound.started_at + best / RATE if match[best] > PROMPT_LIKENESS else None
+
+
+def _likeness(heard: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
+    """For each start how much it sounds so, from -1 to 1."""
     size = len(heard) + len(wanted)
     likeness = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(wanted, size)), size)
     starts = len(heard) - len(wanted) + 1
     energy = np.cumsum(np.concatenate(([0.0], heard**2)))
     loudness = np.sqrt((energy[len(wanted) :] - energy[:starts]) * np.sum(wanted**2))
-    match = likeness[:starts] / np.maximum(loudness, 1.0)
-    best = int(np.argmax(match))
-    return sound.started_at + best / RATE if match[best] > PROMPT_LIKENESS else None
+    return likeness[:starts] / np.maximum(loudness, 1.0)
 
 
 def longest_silence(sound: Sound, voices: Mapping[str, int] | None = None) -> float:

@@ -16,6 +16,7 @@ from tests.lab import (
     Dead,
     Forward,
     Lab,
+    Leftovers,
     NotFound,
     Refuse,
     Ring,
@@ -190,7 +191,7 @@ async def test_a_party_falls_silent_and_speaks_again(lab: Lab):
 
 async def test_the_pbx_restarts_and_is_found_again(lab: Lab):
     before = lab.switch.pid
-    await lab.switch.restart()
+    await lab.restart()
     assert lab.switch.pid != before
     await lab.call()
 
@@ -282,6 +283,18 @@ async def test_what_is_left_on_the_pbx_is_told_and_ended(running: Lab):
     await running.wait_until(running.switch.channels)
     assert await running.reset()
     assert await running.switch.channels() == []
+
+
+async def test_a_phone_that_is_not_registered_any_more_is_told_and_brought_back(running: Lab):
+    await running.world.instance.ami.action("PJSIPUnregister", Registration="dave")
+
+    async def is_off() -> bool:
+        return "dave" not in await running.world.registered()
+
+    await running.wait_until(is_off)
+    assert await running.reset() == Leftovers(phones=("dave",))
+    assert "dave" in await running.switch.registrations()
+    assert not await running.reset()
 
 
 async def test_a_lead_taken_from_its_bot_hears_whom_it_was_given_to(lab: Lab):

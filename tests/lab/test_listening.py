@@ -129,6 +129,15 @@ def test_a_prompt_is_found_where_it_was_played_and_not_where_another_was():
     assert find_prompt(sound, other) is None
 
 
+@pytest.mark.parametrize("late_s", [0.02, 0.1])
+def test_a_prompt_that_falters_is_found_all_the_same(late_s: float):
+    rng = np.random.default_rng(5)
+    prompt, other = (rng.normal(0, 2000, RATE) for _ in range(2))
+    sound = over_the_line(quiet(0.5), prompt[:4000], quiet(late_s), prompt[4000:], quiet(0.5))
+    assert find_prompt(sound, prompt.astype(np.int16)) == pytest.approx(T0 + 0.5, abs=0.001)
+    assert find_prompt(sound, other.astype(np.int16)) is None
+
+
 def stream(seconds: float, *, timestamp: int = 0, at: float = T0, ssrc: int = 1) -> list[RtpPacket]:
     payload = ulaw(tone("bot", 0.02))
     return [

@@ -1,5 +1,6 @@
 """The outside world: its parties and the calls each of them has."""
 
+import contextlib
 import uuid
 from dataclasses import dataclass, field
 
@@ -9,6 +10,8 @@ from tests.lab.instance import Instance, LabError
 from tests.lab.parties import BY_EXTEN, BY_NAME, PARTIES, PHONES, Party
 from tests.lab.relay import Router
 from tests.lab.watch import Watch
+
+REGISTER_TRIES, REGISTER_TRY_S = 5, 2.0
 
 
 @dataclass(kw_only=True)
@@ -99,9 +102,22 @@ class World:
         await self.instance.set_global("HAS_PJSIPHANGUP", "1" if self.has_pjsip_hangup else "0")
 
     async def phones_register(self) -> None:
-        """Now, where a PBX that was not up yet has put them off by minutes."""
-        for name in self.routers:
+        """Those that are not, because a PBX that was not up yet has put them off by minutes; returns when all are."""
+        for name in (
+            set(self.routers) - await self.registered()
+        ):  # one that is would sign off first, for a second
             await self.instance.ami.action("PJSIPRegister", Registration=name)
+
+        async def all_there() -> bool:
+            return await self.registered() == set(self.routers)
+
+        await self.watch.until(all_there, 15.0, what="every phone to be registered")
+
+    async def registered(self) -> set[str]:
+        """The desk phones that are, as far as they know: a PBX may still have one that it has put off, and lose it later."""
+        known = await self.instance.cli("pjsip show registrations")
+        rows = (line.split() for line in known.splitlines())
+        return {row[0].partition("/")[0] for row in rows if row[2:3] == ["Registered"]}
 
     def forget(self) -> None:
         self.legs = [leg for leg in self.legs if leg.alive]
@@ -231,24 +247,26 @@ class PartyLine:
 
     async def unregister(self) -> None:
         """Sign a desk phone off from the PBX; returns when the PBX has noticed."""
-        await self._registration("PJSIPUnregister", "Unregistered")
+        await self._registration("PJSIPUnregister", registered=False)
         self._absent = True
 
     async def register(self) -> None:
-        await self._registration("PJSIPRegister", "Registered")
+        await self._registration("PJSIPRegister", registered=True)
         self._absent = False
 
-    async def _registration(self, action: str, expected: str) -> None:
+    async def _registration(self, action: str, *, registered: bool) -> None:
         if self.name not in self.world.routers:
             raise LabError(f"{self.name} has a number, not a phone that registers")
-        await self.world.instance.ami.action(action, Registration=self.name)
 
         async def settled() -> bool:
-            known = await self.world.instance.cli("pjsip show registrations")
-            line = next((line for line in known.splitlines() if line.strip().startswith(f"{self.name}/")), "")
-            return f" {expected} " in f"{line} "
+            return (self.name in await self.world.registered()) is registered
 
-        await self.world.watch.until(settled, what=f"{self.name} to be {expected}")
+        for _ in range(REGISTER_TRIES):  # it does not listen while it registers by itself
+            await self.world.instance.ami.action(action, Registration=self.name)
+            with contextlib.suppress(TimeoutError):
+                await self.world.watch.until(settled, REGISTER_TRY_S)
+                return
+        raise LabError(f"{self.name} could not be brought to {action}")
 
     async def rings(self, timeout_s: float = 10.0) -> Leg:
         """Wait until it rings."""

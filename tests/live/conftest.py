@@ -55,10 +55,11 @@ async def running_company(running_lab: Lab, tmp_path_factory: pytest.TempPathFac
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def company(lab: Lab, running_company: Site) -> AsyncIterator[Site]:
-    """Everyone available before; no transfer left in flight after."""
+    """Everyone available before; no transfer left in flight after, and nothing on the PBX."""
     await running_company.everyone_available()
     yield running_company
-    await lab.reset()
+    left = await lab.reset()
     async with asyncio.timeout(15):
         while await running_company.store.unclosed():
             await asyncio.sleep(0.05)
+    assert not left

@@ -145,7 +145,7 @@ async def test_a_restarted_pbx_means_missed_with_task_and_texts(own: Site, lab: 
     call = await lab.call("lead")
     transfer = await own.asks(call, bot="solo")
     await lab.phone("alice").rings()
-    await lab.switch.restart(crash=crash)
+    await lab.restart(crash=crash)
     row = await own.outcome(transfer, 25)
     assert row.outcome == Missed(because=MissedBecause.PBX_RESTARTED)
     assert [task for task in await own.store.tasks(10) if task.transfer_id == transfer]

@@ -72,7 +72,7 @@ async def test_the_lamps_are_true_again_after_the_pbx_restarted(own: Site, lab: 
     await own.available("alice", yes=False)
     lamp = await lab.lamp("alice")
     await lamp.until("on")
-    await lab.switch.restart()
+    await lab.restart()
     await own.ready_again()
     again = await lab.lamp("alice")
     await again.until("on")

@@ -5,6 +5,7 @@ from callcontrol.core.events import EndedBy
 ANSWERED_ELSEWHERE = "LOSE_RACE"  # makes the phone show no missed call (RFC 3326, `SIP;cause=200`)
 CANCELLED = "ORIGINATOR_CANCEL"
 NORMAL_CLEARING = "NORMAL_CLEARING"
+UNTOLD = "NORMAL_UNSPECIFIED"  # in place of the cause, where nothing has told of the end
 SHUTDOWN = ("SYSTEM_SHUTDOWN",)  # a switch that ends hangs every channel up first
 
 _ENDED_BY = {

@@ -96,6 +96,12 @@ class Following:
         self._passed: dict[ChannelId, _Dialled] = {}  # legs that ring for nobody who is waited for
         self._held: list[Event] | None = None  # while a list of the channels is on its way
 
+    @property
+    def channels(self) -> tuple[ChannelId, ...]:
+        """Those whose end is waited for."""
+        unanswered = (call.id for call in self._calls.values() if call.answered is None)
+        return (*self._legs, *self._passed, *self._behind, *unanswered)
+
     def hold(self) -> None:
         """What happens from now on is told after the survey that follows, which may be older or younger."""
         self._held = []
@@ -246,7 +252,9 @@ class Following:
                 if half:
                     self._behind[ChannelId(half)] = None
             elif (
-                row.get("direction") == "outbound" and by != leg and _has_dialled(caller := known.get(by, {}))
+                row.get("direction") == "outbound"
+                and by != leg
+                and _has_dialled(caller := known.get(by, {}), self._behind)
             ):
                 user = row.get("presence_id", "").partition("@")[0]
                 told = _Dialled(
@@ -273,14 +281,29 @@ def numbers_in(dialled: str) -> Iterator[str]:
     return (part for part in _PARTS.split(_PLUS.sub("+", dialled)) if _NUMBER.fullmatch(part))
 
 
-def _has_dialled(caller: Row) -> bool:
-    """Not so who was merely put together with one that somebody else had dialled."""
+def torn(rows: Sequence[Row]) -> bool:
+    """Whether a list shows a loopback channel that is stepping aside, two seconds after it was answered: its halves,
+    and who has dialled its leg now, are written one after the other. By whom a call is cannot be told then.
+    """
+    first, second = ({row["name"][:-1] for row in rows if _is_loopback(row, half)} for half in "ab")
+    known = {"", *(row.get("uuid", "") for row in rows)}
+    return first != second or any(
+        row.get("call_uuid", "") not in known for row in rows if row.get("direction") == "outbound"
+    )
+
+
+def _has_dialled(caller: Row, behind: Collection[ChannelId]) -> bool:
+    """Not so who was merely put together with one that somebody else had dialled; nor the second half of a loopback
+    channel whose first is not there.
+    """
+    if _is_loopback(caller, "b"):
+        return ChannelId(caller.get("uuid", "")) in behind
     return caller.get("direction") == "inbound" or caller.get("application") == "bridge"
 
 
-def _is_loopback(row: Row) -> bool:
+def _is_loopback(row: Row, half: str = "a") -> bool:
     name = row.get("name", "")
-    return name.startswith("loopback/") and name.endswith("-a")
+    return name.startswith("loopback/") and name.endswith(f"-{half}")
 
 
 def _outermost_first(row: Row) -> tuple[bool, float]:

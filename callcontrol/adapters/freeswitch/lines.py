@@ -29,6 +29,9 @@ class Lines:
         self.domain = settings.domain or _domain(settings.extension_dial)  # empty: the switch's own
         self._directory: Mapping[str, bool] | None = None
         self._registered: dict[str, dict[str, Registration]] = defaultdict(dict)  # user -> by call id
+        self._news: set[tuple[str, str]] = (
+            set()
+        )  # of which registrations events have told since they were listed
         self._calls: dict[str, dict[str, LineState]] = defaultdict(dict)  # user -> channel -> what it does
         self._owner: dict[str, str] = {}  # channel -> user
 
@@ -71,6 +74,11 @@ class Lines:
         user = self._owner.get(channel, "")
         return self.address_of(user) if user else ""
 
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Those for which a phone is not free."""
+        return tuple(self._owner)
+
     # --- what the switch tells
 
     def begin(
@@ -81,18 +89,37 @@ class Lines:
     ) -> None:
         """What `show` lists, and what `users` has found: all that holds now."""
         self._directory = directory
-        self._registered.clear()
+        self._news.clear()
+        self.are_registered(registrations)
         self._calls.clear()
         self._owner.clear()
-        for row in registrations:
-            profile = re.match(r"sofia/([^/]+)/", row.get("url", ""))
-            found = Registration(profile[1] if profile else "", row.get("realm", ""))
-            self._registered[row.get("reg_user", "")][row.get("token", "")] = found
         for row in channels:
             inbound = row.get("direction") == "inbound"
             self._call(
                 row.get("presence_id", ""), row.get("uuid", ""), row.get("callstate", ""), inbound=inbound
             )
+
+    def are_registered(self, registrations: Iterable[Mapping[str, str]]) -> None:
+        """What `show` lists. It is a moment behind, so that what an event has told since it was listed last stands."""
+        listed = {
+            (row.get("reg_user", ""), row.get("token", "")): _registration(row) for row in registrations
+        }
+        known = [(user, call_id) for user, found in self._registered.items() for call_id in found]
+        for user, call_id in {*known, *listed} - self._news:
+            self._registers(user, call_id, listed.get((user, call_id)))
+        self._news.clear()
+
+    def _hear(self, event: Event, found: Registration | None) -> None:
+        """`username` is who has proved it; who is dialled there, and listed, may be another."""
+        user = event.get("from-user") or event.get("user") or event.get("username", "")
+        self._registers(user, event.get("call-id", ""), found)
+        self._news.add((user, event.get("call-id", "")))
+
+    def _registers(self, user: str, call_id: str, found: Registration | None) -> None:
+        if found is not None:
+            self._registered[user][call_id] = found
+        else:
+            self._registered[user].pop(call_id, None)
 
     def take(self, event: Event) -> None:
         match event.get("Event-Subclass", event.get("Event-Name")):
@@ -104,11 +131,9 @@ class Lines:
                 self._over(event.get("Unique-ID", ""))
             case "sofia::register":
                 found = Registration(event.get("profile-name", ""), event.get("from-host", ""))
-                user = event.get("username") or event.get("from-user", "")
-                self._registered[user][event.get("call-id", "")] = found
+                self._hear(event, found)
             case "sofia::unregister" | "sofia::expire":
-                user = event.get("user") or event.get("username") or event.get("from-user", "")
-                self._registered[user].pop(event.get("call-id", ""), None)
+                self._hear(event, None)
 
     def _call(self, presence_id: str, channel: str, state: str, *, inbound: bool) -> None:
         user = presence_id.partition("@")[0]
@@ -127,6 +152,11 @@ class Lines:
             del self._calls[user][channel]
             if not self._calls[user]:
                 del self._calls[user]
+
+
+def _registration(row: Mapping[str, str]) -> Registration:
+    profile = re.match(r"sofia/([^/]+)/", row.get("url", ""))
+    return Registration(profile[1] if profile else "", row.get("realm", ""))
 
 
 def users(directory: str) -> dict[str, bool] | None:

@@ -5,10 +5,12 @@ import json
 import random
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import structlog
 
+from callcontrol.adapters.freeswitch.causes import UNTOLD
+from callcontrol.adapters.freeswitch.following import torn
 from callcontrol.adapters.freeswitch.frames import Event, Row
 from callcontrol.adapters.freeswitch.ledger import EVENTS, Ledger
 from callcontrol.adapters.freeswitch.lines import Lines, users
@@ -22,6 +24,7 @@ from callcontrol.ports import LinkDown, LinkUp, PortError, Report
 log = structlog.get_logger(__name__)
 
 LISTING_TIMEOUT_S = 15.0
+LISTED_AGAIN, LISTED_AGAIN_S = 3, 0.1  # its database is up to 200 ms behind
 _DOMAIN = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
 
 
@@ -101,13 +104,46 @@ class Supervisor:
             for event in self._early:
                 self._on_event(event)
             self._early = []
-            why = await asyncio.shield(link.lost)
+            looking = asyncio.create_task(self._look_again(link))
+            try:
+                why = await asyncio.shield(link.lost)
+            finally:
+                looking.cancel()
+                await asyncio.gather(looking, return_exceptions=True)
             log.warning("link to the switch lost", why=why)
             self._link = None
             report(LinkDown(why=why))
         finally:
             self._link = None
             await link.close()
+
+    async def _look_again(self, link: EslLink) -> None:
+        """For ever. What was listed may have been a moment old; and as several threads of the switch tell of one
+        channel, that it is up may be told after its end. A phone would be taken for away, or for busy, and never rung.
+        """
+        wait_s = self._settings.told_within_s
+        while True:
+            await asyncio.sleep(wait_s)
+            wait_s = self._settings.look_again_s
+            try:
+                self._lines.are_registered(await show(link, "registrations"))
+                await self._find_the_gone(link)
+            except PortError as error:
+                log.warning("what is known of phones and channels may be old", error=str(error))
+            except Exception:
+                log.exception("looking again at phones and channels broke")
+
+    async def _find_the_gone(self, link: EslLink) -> None:
+        """An event may be on its way, that tells of the end of a channel, or of its making."""
+        if gone := await _missing(link, self._held):
+            await asyncio.sleep(self._settings.told_within_s)
+            for channel in await _missing(link, gone & self._held):
+                log.warning("a channel has ended, and nothing had told so", channel=channel)
+                self._take({"Event-Name": "CHANNEL_HANGUP", "Unique-ID": channel, "Hangup-Cause": UNTOLD})
+
+    @property
+    def _held(self) -> set[str]:
+        return {*self._lines.channels, *self._ledger.tracked, *self._ledger.following.channels}
 
     async def channels(self) -> tuple[Sequence[Row], set[str]]:
         """Those that are listed, and which of them are gone. Raises PortError."""
@@ -167,10 +203,20 @@ async def _listed(link: EslLink) -> tuple[list[Row], set[str]]:
     of what has gone before us no event tells.
     """
     rows = await show(link, "channels")
+    for _ in range(LISTED_AGAIN):
+        if not torn(rows):
+            break
+        await asyncio.sleep(LISTED_AGAIN_S)
+        rows = await show(link, "channels")
     channels = [row.get("uuid", "") for row in rows]
     asked = [link.api("uuid_exists", channel, timeout_s=LISTING_TIMEOUT_S) for channel in channels]
     told = zip(channels, await asyncio.gather(*asked), strict=True)
     return rows, {channel for channel, said in told if said != "true"}
+
+
+async def _missing(link: EslLink, channels: Collection[str]) -> set[str]:
+    """Asked one after the other: nobody else's order has to wait for more than one answer."""
+    return {channel for channel in channels if await link.api("uuid_exists", channel) != "true"}
 
 
 async def _not_listed_yet(link: EslLink, channel: ChannelId) -> Row | None:

@@ -20,6 +20,8 @@ class FreeswitchSettings:
     command_timeout_s: float = 5.0
     ping_interval_s: float = 5.0
     ping_timeout_s: float = 3.0
+    look_again_s: float = 10.0  # at what events are trusted to tell
+    told_within_s: float = 2.0  # by then an event has told, and lists know
     first_retry_s: float = 0.2
     last_retry_s: float = 15.0
     login_retry_s: float = 30.0  # after a refused login: guessing faster gets a host banned

@@ -50,6 +50,7 @@ def settings_of(lab: Lab) -> FreeswitchSettings:
         alert_info="<http://127.0.0.1/warm>;info=warm-transfer",
         ping_interval_s=1.0,
         ping_timeout_s=1.0,
+        look_again_s=1.0,
     )
 
 

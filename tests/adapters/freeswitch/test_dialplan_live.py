@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from callcontrol.core import events as e
 from callcontrol.core.model import AcceptBy, BotId, Endpoint, EndpointKind, TransferId
 from callcontrol.ports import TransferAsked
@@ -108,6 +110,20 @@ async def test_the_end_of_the_hold_rings_the_fallback_numbers(desk: FreeswitchDe
     await lab.phone("mobile1").hang_up()
     assert (await back(lab, call))["Result"] == "FALLBACK"
     await lab.phone("lead").is_idle()
+
+
+@pytest.mark.parametrize("of_all", ["", "soon"])
+async def test_a_hold_whose_length_is_no_number_is_as_long_as_usual(
+    desk: FreeswitchDesk, lab: Lab, of_all: str
+):
+    await desk.switch.set_global("CALLCONTROL_HOLD_S", of_all)
+    call = await asking(desk, lab)
+    asked = await desk.saw(TransferAsked)
+    await desk.pbx.acknowledge(asked.channel, TransferId("t1"), "")
+    await desk.is_at(call.lead_channel, "callcontrol-lead", "hold")
+    await desk.hears("lead", {"moh"})
+    assert await desk.variable(call.lead_channel, "CALLCONTROL_HOLD_S") == "240"
+    await desk.switch.set_global("CALLCONTROL_HOLD_S", "")
 
 
 # --- without a daemon

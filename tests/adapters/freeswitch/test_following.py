@@ -2,7 +2,7 @@
 
 import pytest
 
-from callcontrol.adapters.freeswitch.following import Following, numbers_in
+from callcontrol.adapters.freeswitch.following import Following, numbers_in, torn
 from callcontrol.adapters.freeswitch.frames import Row
 from callcontrol.core.callback import CallAnswered, CallBegan, CallEnded, Party
 from callcontrol.core.model import ChannelId
@@ -302,6 +302,22 @@ def test_one_through_a_loopback_channel_that_steps_aside_while_it_is_listed_is_f
         CallBegan(call=ALICE, leg=LEG, caller=DESK, called=OUTSIDE, ago_s=65.5),
         CallAnswered(call=ALICE, leg=LEG),
     ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "is_torn"),
+    [
+        ((CALLER, *HALVES, {**TALKS, "call_uuid": FAR}), False),
+        ((CALLER, HALVES[0], {**TALKS, "call_uuid": FAR}), True),
+        ((CALLER, HALVES[1], {**TALKS, "call_uuid": FAR}), True),
+        ((CALLER, {**TALKS, "call_uuid": FAR}), True),
+        ((CALLER, TALKS), False),
+    ],
+)
+def test_a_list_that_shows_half_of_what_steps_aside_is_told_from_a_whole_one(rows, is_torn):
+    assert torn(rows) is is_torn
+    callers = {report.call for report in Switch().lists(*rows) if isinstance(report, CallBegan)}
+    assert callers <= {ALICE}, "nobody else has dialled"
 
 
 def test_a_leg_that_is_still_listed_but_gone_is_not_told():

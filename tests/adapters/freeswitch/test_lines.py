@@ -11,7 +11,7 @@ from callcontrol.core.model import Endpoint, EndpointKind, LineState
 from callcontrol.ports import LinkUp
 from tests.adapters.freeswitch.scripted import QUICK, ScriptedFreeswitch, rows, state
 from tests.adapters.phones import phone
-from tests.adapters.reports import Daemon, until
+from tests.adapters.reports import Daemon, running, until
 
 REGISTERED = {"Event-Name": "CUSTOM", "Event-Subclass": "sofia::register"}
 
@@ -207,12 +207,12 @@ async def test_the_phones_are_known_when_the_link_is_up(freeswitch: ScriptedFree
     }
     freeswitch.answers["show"] = lambda command: listed[command.rest.split()[0]]
     pbx, seen = FreeswitchPbx(replace(QUICK, port=freeswitch.port)), []
-    running = asyncio.create_task(
+    task = asyncio.create_task(
         pbx.run(lambda _: seen.append([pbx.line(phone(name)) for name in ("alice", "bob", "carol")]))
     )
     await until(lambda: seen)
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
     assert seen[0] == [LineState.IN_USE, LineState.NOT_IN_USE, LineState.UNREGISTERED]
 
 
@@ -230,3 +230,69 @@ async def test_a_change_is_known_as_it_comes_and_a_lost_link_leaves_the_last_sta
     freeswitch.cut()
     await daemon.saw(LinkUp, 2)
     assert daemon.pbx.line(phone("alice")) is LineState.UNREGISTERED, "no longer listed"
+
+
+def test_what_is_listed_again_holds_unless_an_event_has_told_otherwise_since():
+    known = lines()
+    known.take({**REGISTERED, "from-user": "bob", "call-id": "c2"})
+    known.are_registered([{"reg_user": "carol", "token": "c3"}])
+    there = {name: known.state(phone(name)) is LineState.NOT_IN_USE for name in ("alice", "bob", "carol")}
+    assert there == {"alice": False, "bob": True, "carol": True}
+    known.take({**REGISTERED, "Event-Subclass": "sofia::unregister", "from-user": "carol", "call-id": "c3"})
+    known.are_registered([{"reg_user": "carol", "token": "c3"}])
+    assert known.state(phone("carol")) is LineState.UNREGISTERED
+    assert known.state(phone("bob")) is LineState.UNREGISTERED
+
+
+def test_a_phone_is_known_by_whom_it_is_dialled_as_not_by_whose_password_it_knows():
+    known = lines()
+    known.take({**REGISTERED, "from-user": "bob", "username": "b0b-auth", "call-id": "c2"})
+    assert known.state(phone("bob")) is LineState.NOT_IN_USE
+    known.take(
+        {**REGISTERED, "Event-Subclass": "sofia::expire", "user": "bob", "username": "bob", "call-id": "c2"}
+    )
+    assert known.state(phone("bob")) is LineState.UNREGISTERED
+
+
+LOOKS = replace(QUICK, look_again_s=0.05, told_within_s=0.05)
+
+
+async def test_a_call_that_is_told_of_after_its_end_keeps_no_phone_from_being_rung(
+    freeswitch: ScriptedFreeswitch,
+):
+    """Several threads of the switch tell of one channel."""
+    freeswitch.channels |= {"2.2"}
+    async with running(FreeswitchPbx(replace(LOOKS, port=freeswitch.port))) as daemon:
+        await daemon.saw(LinkUp)
+        for channel, callstate in (("1.1", "HANGUP"), ("1.1", "ACTIVE"), ("2.2", "ACTIVE")):
+            user = "alice@x" if channel == "1.1" else "bob@x"
+            await freeswitch.say(state(channel, callstate, Channel_Presence_ID=user))
+        await until(lambda: daemon.pbx.line(phone("alice")) is LineState.IN_USE)
+        await until(lambda: daemon.pbx.line(phone("alice")) is not LineState.IN_USE)
+        asked = freeswitch.names().count("uuid_exists")
+        await freeswitch.saw("uuid_exists", asked + 4)
+        assert daemon.pbx.line(phone("bob")) is LineState.IN_USE, "this one is there"
+
+
+async def test_a_phone_that_registered_just_before_the_link_was_up_is_found_when_the_list_has_it(
+    freeswitch: ScriptedFreeswitch,
+):
+    """The list is up to 200 ms behind, and the event was before our time."""
+    async with running(FreeswitchPbx(replace(LOOKS, port=freeswitch.port))) as daemon:
+        await daemon.saw(LinkUp)
+        assert daemon.pbx.line(phone("alice")) is LineState.UNREGISTERED
+        freeswitch.answers["show"] = lambda _: rows({"reg_user": "alice", "token": "c1"})
+        await until(lambda: daemon.pbx.line(phone("alice")) is LineState.NOT_IN_USE)
+
+
+async def test_a_switch_that_does_not_say_what_is_gone_ends_no_call_and_no_search(
+    freeswitch: ScriptedFreeswitch,
+):
+    freeswitch.answers["uuid_exists"] = lambda _: "-ERR permission denied"
+    async with running(FreeswitchPbx(replace(LOOKS, port=freeswitch.port))) as daemon:
+        await daemon.saw(LinkUp)
+        await freeswitch.say(state("1.1", "ACTIVE", Channel_Presence_ID="alice@x"))
+        await freeswitch.saw("uuid_exists", 3)
+        assert daemon.pbx.line(phone("alice")) is LineState.IN_USE
+        del freeswitch.answers["uuid_exists"]
+        await until(lambda: daemon.pbx.line(phone("alice")) is not LineState.IN_USE)

@@ -1,6 +1,7 @@
 """Agents' phones on a real FreeSWITCH: what they are doing, what they show, and the codes they dial."""
 
 import asyncio
+import uuid
 
 import pytest
 
@@ -34,7 +35,8 @@ ALICE = AgentId("alice")
 
 
 async def test_every_phone_is_known_from_the_start(desk: FreeswitchDesk, lab: Lab):
-    assert desk.pbx.line(phone("alice")) is LineState.NOT_IN_USE
+    await line_is(desk, "alice", LineState.NOT_IN_USE)
+    await line_is(desk, "bob", LineState.NOT_IN_USE)
     assert desk.pbx.line(phone("eve")) is LineState.UNREGISTERED
     assert desk.pbx.line(phone("p042")) is LineState.NOT_IN_USE, "dialled at an address"
     assert desk.pbx.line(phone("user/bob", EndpointKind.DIAL)) is LineState.NOT_IN_USE
@@ -94,11 +96,26 @@ async def test_only_the_own_agent_is_meant_whatever_the_caller_id_says(desk: Fre
     await asking
 
 
+async def test_a_call_that_is_not_there_any_more_makes_no_phone_in_use_for_long(
+    desk: FreeswitchDesk, lab: Lab
+):
+    """As where the switch tells of it after its end. Forged; of alice's own call it is told that it goes on."""
+    call = await lab.phone("alice").dials("102")
+    await line_is(desk, "alice", LineState.IN_USE)
+    late = {"Unique-ID": str(uuid.uuid4()), "Channel-Call-State": "ACTIVE", "Channel-Presence-ID": "carol@x"}
+    told = "".join(f"\n{name}: {value}" for name, value in late.items())
+    await desk.esl.command(f"sendevent CHANNEL_CALLSTATE{told}")
+    await line_is(desk, "carol", LineState.IN_USE)
+    await line_is(desk, "carol", LineState.NOT_IN_USE)
+    assert desk.pbx.line(phone("alice")) is LineState.IN_USE
+    await call.hang_up()
+
+
 async def test_a_restart_of_the_switch_leaves_the_truth(desk: FreeswitchDesk, lab: Lab):
     lamp = await lab.lamp("alice")
     await desk.pbx.show(ALICE, AgentState.UNAVAILABLE)
     await lamp.until("on")
-    await lab.switch.restart()
+    await lab.restart()
     await desk.saw(LinkUp, since=1, within_s=15)
     for name in ("alice", "bob", "carol", "dave"):
         await line_is(desk, name, LineState.NOT_IN_USE)

@@ -1,17 +1,29 @@
 """The link over time: surveys, losses, and coming back; and the bytes of every order. The peer is scripted."""
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from itertools import chain, repeat
 
 import pytest
 
+from callcontrol.adapters.freeswitch import FreeswitchPbx
 from callcontrol.core import events as e
 from callcontrol.core.callback import CallAnswered, CallBegan, CallEnded, Party
 from callcontrol.core.events import Doing
 from callcontrol.core.model import ChannelId
 from callcontrol.ports import ChannelUnknownError, LinkDown, LinkUp, PortError
-from tests.adapters.freeswitch.scene import BOT, CALL, LEAD, LEG, TRANSFER, lists, order, row
-from tests.adapters.freeswitch.scripted import ScriptedFreeswitch, event, framed, state
-from tests.adapters.reports import Daemon
+from tests.adapters.freeswitch.scene import BOT, CALL, LEAD, LEG, TRANSFER, lists, order, row, watched
+from tests.adapters.freeswitch.scripted import QUICK, Command, ScriptedFreeswitch, event, framed, state
+from tests.adapters.reports import Daemon, running
+
+LOOKS = replace(QUICK, look_again_s=0.05, told_within_s=0.05)
+
+
+def looks_again(freeswitch: ScriptedFreeswitch) -> AbstractAsyncContextManager[Daemon]:
+    """A daemon that soon searches for channels that are gone."""
+    return running(FreeswitchPbx(replace(LOOKS, port=freeswitch.port)))
+
 
 # --- up and down
 
@@ -94,6 +106,42 @@ async def test_lost_events_lead_to_another_survey(freeswitch: ScriptedFreeswitch
     await freeswitch.say(framed(b"[CRIT] Lost [3] events! Event Queue size: [1/100000]\n", "log/data"))
     await daemon.saw(LinkUp, 2)
     assert daemon.reports[1] == LinkDown(why="the switch lost events")
+
+
+async def test_a_leg_and_a_lead_that_ended_without_a_word_are_told_of(freeswitch: ScriptedFreeswitch):
+    async with looks_again(freeswitch) as daemon:
+        await watched(freeswitch, daemon)
+        freeswitch.channels |= {BOT}
+        await daemon.pbx.ring(order())
+        await daemon.saw(e.LegEnded)
+        await daemon.saw(e.LeadHungUp)
+        ended = next(report for report in daemon.reports if isinstance(report, e.LegEnded))
+        assert (ended.channel, ended.by) == (LEG, e.EndedBy.UNREACHABLE)
+        assert e.BotHungUp not in daemon.kinds()
+
+
+async def test_a_leg_whose_channel_is_slowly_made_is_not_taken_for_gone(freeswitch: ScriptedFreeswitch):
+    answers = chain(["false"], repeat("true"))
+    freeswitch.answers["uuid_exists"] = lambda _: next(answers)
+    async with looks_again(freeswitch) as daemon:
+        await daemon.saw(LinkUp)
+        await daemon.pbx.ring(order())
+        await freeswitch.saw("uuid_exists", 5)
+        assert daemon.kinds() == [LinkUp]
+
+
+async def test_a_call_of_others_that_ended_without_a_word_is_told_of(freeswitch: ScriptedFreeswitch):
+    async with looks_again(freeswitch) as daemon:
+        await daemon.saw(LinkUp)
+        await wants_the_number(daemon)
+        freeswitch.channels |= {"desk-1", "leg-1"}
+        await freeswitch.say(event("CHANNEL_ORIGINATE", DIALS) + state("leg-1", "ACTIVE"))
+        ends = {"Bridge-A-Unique-ID": "desk-1", "Bridge-B-Unique-ID": "leg-1"}
+        await freeswitch.say(event("CHANNEL_BRIDGE", ends))
+        await daemon.saw(CallAnswered)
+        freeswitch.channels.clear()
+        await daemon.saw(CallEnded)
+        assert not daemon.pbx._supervisor._held, "nobody is looked for any more"
 
 
 async def test_a_refused_login_is_not_tried_again_at_once(freeswitch: ScriptedFreeswitch, daemon: Daemon):
@@ -199,6 +247,25 @@ async def test_a_call_that_is_up_is_told_at_once_and_with_each_link(
     freeswitch.cut()
     await daemon.saw(CallAnswered, 2)
     assert daemon.kinds()[3:] == [LinkDown, LinkUp, CallBegan, CallAnswered]
+
+
+async def test_a_call_whose_loopback_channel_steps_aside_while_it_is_listed_is_one_call(
+    freeswitch: ScriptedFreeswitch, daemon: Daemon
+):
+    await daemon.saw(LinkUp)
+    a_call_that_is_up(freeswitch)
+    whole = freeswitch.answers["show"]
+    desk = row("desk-1", direction="inbound", presence_id="alice@x", application="bridge", cid_num="101")
+    half = row("far-1", direction="inbound", name="loopback/x-b", call_uuid="far-1", application="bridge")
+    leg = row("leg-1", direction="outbound", call_uuid="far-1", dest=NUMBER, cid_num="101")
+    shown = chain([lists(desk, half, leg)], repeat(whole))
+
+    def show(command: Command) -> str | None:
+        return next(shown)(command)
+
+    freeswitch.answers["show"] = show
+    await wants_the_number(daemon)
+    assert [report.call for report in daemon.reports if isinstance(report, CallBegan)] == ["desk-1"]
 
 
 async def test_a_list_that_is_refused_keeps_nothing_that_happens_from_being_told(

@@ -82,6 +82,11 @@ def test_what_freeswitch_reads_is_xml_that_its_preprocessor_leaves_whole(file: P
         assert "<X-PRE-PROCESS" not in comment
 
 
+def test_what_is_set_for_the_whole_switch_is_not_set_again():
+    """Its vars.xml is read before."""
+    assert "<X-PRE-PROCESS" not in FREESWITCH
+
+
 def contexts() -> dict[str, ET.Element]:
     return {found.attrib["name"]: found for found in ET.fromstring(FREESWITCH) if found.tag == "context"}
 

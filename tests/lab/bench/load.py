@@ -90,7 +90,7 @@ def _measure(
 async def clear(lab: Lab, seen: Sightings, settled: Callable[[], Awaitable[bool]]) -> None:
     """Everybody hangs up; return when the PBX is empty and the daemon has nothing left to do."""
     await lab.world.instance.cli("channel request hangup all")
-    await lab.wait_until(lab._is_quiet, 30.0, what="both Asterisks to be quiet")
+    await lab.quiet(30.0)
     await lab.wait_until(settled, 30.0, what="every transfer to be closed")
     seen.forget()
     lab.world.forget()

@@ -101,6 +101,6 @@ class Turns:
     async def _clear(self, lead: str) -> None:
         """The lead hangs up; the next begins when nobody is left and the machine is at rest."""
         await self._lab.switch.hang_up(lead)
-        await self._lab.wait_until(self._lab._is_quiet, what="both Asterisks to be quiet")
+        await self._lab.quiet()
         await asyncio.sleep(REST_S)
         self._sightings.forget()
