@@ -16,6 +16,7 @@ PLACE = ("Uniqueid", "Channel", "Context", "Exten", "Priority", "Application", "
 
 class AsteriskSwitch(Switch):
     kind = "asterisk"
+    keeps_registrations = True
     outside = "PJSIP/{address}@trunk"
 
     def __init__(self, pbx: Instance, watch: Watch) -> None:

@@ -5,7 +5,7 @@ import itertools
 import secrets
 import struct
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from math import pi, sin
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -101,20 +101,21 @@ class Lab:
             both.create_task(self.switch.start())
             both.create_task(self.world.instance.start())
         await self.world.booted()
-        await self._phones_register()
+        await self._phones_register(parties.PHONES)
 
-    async def _phones_register(self) -> None:
+    async def _phones_register(self, phones: Collection[str]) -> None:
         await self.world.phones_register()
-        await self.switch.registered(parties.PHONES)
+        await self.switch.registered(phones)
 
     async def restart(self, *, crash: bool = False) -> None:
-        """Restart the PBX, as `Switch.restart` does; return with every phone registered.
+        """Restart the PBX, as `Switch.restart` does; return with every phone registered, whether or not the PBX
+        has seen yet that it can be reached.
 
         A FreeSWITCH that starts or ends has put off by five minutes whichever phone came just then, and forgets it
         a minute later.
         """
         await self.switch.restart(crash=crash)
-        await self._phones_register()
+        await self._phones_register(() if self.switch.keeps_registrations else parties.PHONES)
 
     async def stop(self) -> None:
         """End everything that was started."""
@@ -311,7 +312,7 @@ class Lab:
             await self.quiet(5.0)
         await self.world.behave()
         if phones := set(parties.PHONES) - await self.world.registered():
-            await self._phones_register()
+            await self._phones_register(phones)
         self.save_recordings()
         self.switch.forget()
         self.wire.forget()

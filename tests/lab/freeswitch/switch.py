@@ -29,6 +29,7 @@ PLACE = (
 
 class FreeSwitch(Switch):
     kind = "freeswitch"
+    keeps_registrations = False
     outside = "sofia/gateway/trunk/{address}"
 
     def __init__(self, pbx: FreeSwitchServer, watch: Watch) -> None:
