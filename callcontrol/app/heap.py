@@ -2,7 +2,9 @@
 
 import gc
 
-_YOUNG = 2_500  # objects made before the youngest are looked through; 700 is usual, a request makes a thousand
+_YOUNG = (
+    2_500  # objects made before the youngest are looked through; 700 is usual, a request makes a thousand
+)
 _SELDOM = 50  # collections of the younger before one of all, which stops every call for 40 ms; 10 is usual
 
 
