@@ -2,9 +2,7 @@
 
 import gc
 
-_YOUNG = (
-    2_500  # objects made before the youngest are looked through; 700 is usual, a request makes a thousand
-)
+_YOUNG = 2_500  # objects made before the youngest are looked through: a request makes 1,000; 700 is usual
 _SELDOM = 50  # collections of the younger before one of all, which stops every call for 40 ms; 10 is usual
 
 
