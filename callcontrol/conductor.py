@@ -40,9 +40,7 @@ log = structlog.get_logger(__name__)
 
 STORE_RETRY_S = (0.05, 0.2, 0.5, 1.0)  # then the last one again and again
 RESOLVE_TRIES = 4
-LET_RING_S = (
-    0.004  # a switch with an order to ring needs the processors for so long, and a phone waits for it
-)
+LET_RING_S = 0.004  # for so long a switch with an order to ring needs the processors, and a phone waits
 TOLD_OUTSIDE = (e.Phase.LOOKING, e.Phase.RINGING)  # besides the outcome: see core.hooks
 
 

@@ -206,9 +206,8 @@ class Ledger:
         leg.up = frame.get("ChannelState") == _UP
         if frame.get("ChannelState") == _RINGING:
             yield e.LegRinging(channel=channel)
-        elif (
-            leg.up and leg.by_answering and not leg.straight
-        ):  # told a millisecond before our dialplan runs: time to journal it
+        elif leg.up and leg.by_answering and not leg.straight:
+            # told a millisecond before our dialplan runs: time to journal it
             yield from _accepted_by_answering(leg)
 
     def _hangup(self, frame: Frame, channel: ChannelId) -> Iterator[Report]:

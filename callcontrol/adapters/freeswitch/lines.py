@@ -29,9 +29,7 @@ class Lines:
         self.domain = settings.domain or _domain(settings.extension_dial)  # empty: the switch's own
         self._directory: Mapping[str, bool] | None = None
         self._registered: dict[str, dict[str, Registration]] = defaultdict(dict)  # user -> by call id
-        self._news: set[tuple[str, str]] = (
-            set()
-        )  # of which registrations events have told since they were listed
+        self._news: set[tuple[str, str]] = set()  # registrations told of by events since they were listed
         self._calls: dict[str, dict[str, LineState]] = defaultdict(dict)  # user -> channel -> what it does
         self._owner: dict[str, str] = {}  # channel -> user
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+import uuid
 from math import pi, sin
 from pathlib import Path
 from typing import Literal
@@ -157,6 +158,17 @@ async def test_who_would_go_straight_to_a_lead_who_is_gone_or_alone_says_so_and_
     gone = Call(lead=ChannelId("no-such-lead"), bot=None, pbx_started=located.pbx_started)
     other = await desk.ring("bob", gone, transfer_id, straight=True)
     await desk.saw(e.LegAnswered, other.id)
+
+
+@pytest.mark.parametrize("exten", ["straight", "join"])
+async def test_a_leg_that_was_told_no_lead_comes_into_nobodys_call(desk: Desk, lab: Lab, exten: str):
+    call = await lab.call()
+    leg = str(uuid.uuid4())
+    place = {"Context": "callcontrol-leg", "Exten": exten, "Priority": "1", "Async": "true"}
+    await lab.pbx.ami.action("Originate", Channel="PJSIP/alice", ChannelId=leg, **place)
+    await desk.is_at(leg, "callcontrol-leg", "accepted")
+    assert not lab.switch.bridged(leg, call.lead_channel)
+    await lab.phone("alice").hang_up()
 
 
 # --- the bot is an application on the lead's channel
