@@ -303,7 +303,7 @@ class Conductor:
                     self._spawn(self._resolve(command))
                 case e.Ring():
                     self._watch_leg(command.leg.id)
-                    self._spawn(self._ring(command))
+                    self._ring(command)
                 case e.Brief(channel=channel):
                     self._spawn(self._brief(channel))
                 case e.Join(lead=lead, channel=channel):
@@ -325,7 +325,10 @@ class Conductor:
     def _reap(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._log.error("a command failed unexpectedly", exc_info=error)
+            self._failed(error)
+
+    def _failed(self, error: BaseException) -> None:
+        self._log.error("a command failed unexpectedly", exc_info=error)
 
     async def _try(self, verb: Coroutine[None, None, None]) -> None:
         """A refusal changes nothing: the machine's own deadlines, or the next survey, take over."""
@@ -350,14 +353,28 @@ class Conductor:
         away = "the database was away"
         self.post(e.AttemptResolved(step=ask.step, ask=ask.ask, legs=(), because=away))
 
-    async def _ring(self, command: e.Ring) -> None:
+    def _ring(self, command: e.Ring) -> None:
+        leg = command.leg.id
         try:
-            await self._ports.pbx.ring(ring_order(self._row, command))
+            ringing = self._ports.pbx.ring(ring_order(self._row, command))
         except PortError as error:
-            self._log.warning("a leg could not be rung", leg=command.leg.id, error=str(error))
-            if self._ports.pbx.linked or not error.retryable:
-                ended = e.LegEnded(channel=command.leg.id, by=e.EndedBy.UNREACHABLE, cause=str(error))
-                self.post(ended)  # with no link, the next survey tells whether the order arrived
+            self._not_rung(leg, error)
+        except Exception as error:
+            self._failed(error)
+        else:
+            self._spawn(self._see_it_ring(leg, ringing))
+
+    async def _see_it_ring(self, leg: ChannelId, ringing: Coroutine[Any, Any, None]) -> None:
+        try:
+            await ringing
+        except PortError as error:
+            self._not_rung(leg, error)
+
+    def _not_rung(self, leg: ChannelId, error: PortError) -> None:
+        self._log.warning("a leg could not be rung", leg=leg, error=str(error))
+        if self._ports.pbx.linked or not error.retryable:
+            ended = e.LegEnded(channel=leg, by=e.EndedBy.UNREACHABLE, cause=str(error))
+            self.post(ended)  # with no link, the next survey tells whether the order arrived
 
     async def _join(self, lead: ChannelId, channel: ChannelId) -> None:
         try:

@@ -19,10 +19,10 @@ from starlette.types import Receive, Scope, Send
 from callcontrol.api import problems
 from callcontrol.api.answers import TransferAnswer
 from callcontrol.api.bodies import Key, TransferBody
-from callcontrol.api.service import service_of
+from callcontrol.api.service import Service, service_of
 
 _KEY: TypeAdapter[str] = TypeAdapter(Key)
-_KEY_HEADER = "idempotency-key"
+_KEY_HEADER = b"idempotency-key"
 
 
 class AskingRoute(APIRoute):
@@ -32,15 +32,15 @@ class AskingRoute(APIRoute):
         return self._answer
 
     async def _answer(self, request: Request) -> Response:
-        return await self.answer(request, await request.body())
+        return await self.answer(service_of(request), request.scope, await request.body())
 
-    async def answer(self, request: Request, body: bytes) -> Response:
-        key = _key(request)
+    async def answer(self, service: Service, scope: Scope, body: bytes) -> Response:
+        key = _key(scope)
         try:
             asked = TransferBody.model_validate_json(body)
         except ValidationError as error:
             raise _not_understood(error, "body") from None
-        answer: TransferAnswer = await self.endpoint(asked, service_of(request), key)
+        answer: TransferAnswer = await self.endpoint(asked, service, key)
         return Response(
             answer.model_dump_json(),
             HTTPStatus.ACCEPTED,
@@ -54,9 +54,10 @@ class Shortcut:
     behind the gate, which gives the body in one piece.
     """
 
-    def __init__(self, app: FastAPI, route: AskingRoute) -> None:
+    def __init__(self, app: FastAPI, route: AskingRoute, service: Service) -> None:
         self._app = app
         self._route = route
+        self._service = service
         self._methods = route.methods or ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,25 +65,24 @@ class Shortcut:
         if scope["type"] != "http" or scope["path"] != route.path or scope["method"] not in self._methods:
             await self._app(scope, receive, send)
             return
-        scope["app"], scope["route"] = self._app, route
-        request = Request(scope, receive)
+        scope["route"] = route
         try:
-            response = await route.answer(request, (await receive())["body"])
+            response = await route.answer(self._service, scope, (await receive())["body"])
         except problems.ANSWERED as error:
-            response = await problems.answer(request, error)
+            response = await problems.answer(Request(scope), error)
         except Exception as error:
-            response = await problems.broken(request, error)
+            response = await problems.broken(Request(scope), error)
             await response(scope, receive, send)
             raise  # for the log
         await response(scope, receive, send)
 
 
-def _key(request: Request) -> str | None:
-    given = request.headers.get(_KEY_HEADER)
+def _key(scope: Scope) -> str | None:
+    given = next((value for name, value in scope["headers"] if name == _KEY_HEADER), None)
     try:
-        return None if given is None else _KEY.validate_python(given)
+        return None if given is None else _KEY.validate_python(given.decode("latin-1"))
     except ValidationError as error:
-        raise _not_understood(error, "header", _KEY_HEADER) from None
+        raise _not_understood(error, "header", _KEY_HEADER.decode()) from None
 
 
 def _not_understood(error: ValidationError, *place: str) -> RequestValidationError:

@@ -1,6 +1,6 @@
 """What comes in. Text from a lead is cleaned rather than refused: the call must go through."""
 
-import secrets
+import os
 from typing import Annotated, Any, Self
 
 import phonenumbers
@@ -111,7 +111,7 @@ class TransferBody(Body):
             lead=lead,
             channel=self.channel,
             summary=cleaning.line(self.summary, MAX_SUMMARY),
-            key=header_key or self.key or secrets.token_hex(16),
+            key=header_key or self.key or os.urandom(16).hex(),
             hold_id=self.hold or "",
         )
 

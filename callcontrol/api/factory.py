@@ -77,4 +77,4 @@ def create_api(service: Service, tokens: Sequence[Token]) -> ASGIApp:
     problems.install(app)
     (asking,) = callcontrol.api.transfers.asking.routes
     assert isinstance(asking, AskingRoute)  # noqa: S101 - its router makes no others
-    return Counted(Gate(Shortcut(app, asking), tokens), service.metrics)
+    return Counted(Gate(Shortcut(app, asking, service), tokens), service.metrics)

@@ -22,6 +22,7 @@ MAX_DRAINED = 1024 * 1024
 DRAIN_WITHIN_S = 2.0
 REPORTS = "/v1/delivery-reports/"  # providers have a secret of their gateway's instead of a token
 _READING = ("GET", "HEAD", "OPTIONS")
+_TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is over {MAX_BODY // 1024} KB"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,11 +94,10 @@ def _guarded(path: str) -> bool:
 
 async def _body(headers: Headers, receive: Receive) -> bytes | tuple[HTTPStatus, str]:
     """The whole body, or why not."""
-    too_large = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is over {MAX_BODY // 1024} KB"
     declared = headers.get("content-length", "0")
     if declared.isdecimal() and int(declared) > MAX_BODY:
         await _drain(headers, receive)
-        return too_large
+        return _TOO_LARGE
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_WITHIN_S):
@@ -110,7 +110,7 @@ async def _body(headers: Headers, receive: Receive) -> bytes | tuple[HTTPStatus,
                 if len(body) > MAX_BODY:
                     if more:
                         await _drain(headers, receive)
-                    return too_large
+                    return _TOO_LARGE
                 if not more:
                     return bytes(body)
     except TimeoutError:

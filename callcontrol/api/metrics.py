@@ -10,6 +10,7 @@ from callcontrol.core.model import Connected, LegFate, Outcome, StepKind
 _BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _OTHER = "other"
+_BROKEN = HTTPStatus.INTERNAL_SERVER_ERROR.value
 
 
 class Metrics:
@@ -86,7 +87,7 @@ class Counted:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        status = int(HTTPStatus.INTERNAL_SERVER_ERROR)
+        status = _BROKEN
 
         async def noting(message: Message) -> None:
             nonlocal status

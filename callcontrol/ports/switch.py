@@ -1,10 +1,10 @@
 """The switch: its orders, and what it reports."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from callcontrol.core.callback import CallReport
 from callcontrol.core.events import ChannelEvent, Survey, Why
@@ -128,8 +128,10 @@ class Pbx(Protocol):
         """The transfer is over: report nothing more about it."""
         ...
 
-    async def ring(self, order: RingOrder) -> None:
-        """Where it may go `straight`, a switch that can lets the first of a transfer's legs that is
+    def ring(self, order: RingOrder) -> Coroutine[Any, Any, None]:
+        """An adapter may send the order when this is called, and wait for the switch when it is awaited.
+
+        Where it may go `straight`, a switch that can lets the first of a transfer's legs that is
         answered go to the lead by itself. All that is reported of it is then Joined. A leg that finds
         another there, or no bridge, is reported answered and waits for `join`, as any other.
         """

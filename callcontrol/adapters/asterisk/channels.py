@@ -5,6 +5,8 @@ beginning of a unique id for the whole, and ours are all of one length.
 """
 
 import re
+from collections.abc import Coroutine
+from typing import Any
 
 from callcontrol.adapters.asterisk.frames import Fields, Frame
 from callcontrol.adapters.asterisk.ledger import Ledger
@@ -23,8 +25,8 @@ class Channels:
         self._supervisor = supervisor
         self._ledger = ledger
 
-    async def act(self, name: str, fields: Fields, *, many: bool = False) -> Reply:
-        return await self._supervisor.act(name, fields, many=many)
+    def act(self, name: str, fields: Fields, *, many: bool = False) -> Coroutine[Any, Any, Reply]:
+        return self._supervisor.act(name, fields, many=many)
 
     def address(self, channel: ChannelId | str) -> str:
         """Its name where we know it: names are compared whole."""

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import itertools
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,9 +66,11 @@ class _Protocol(AMIProtocol):  # type: ignore[misc]
         except OverlongError as error:
             self._link.fail(str(error))
 
-    def order(self, action: Action, frame: bytes) -> "asyncio.Future[Any]":
-        self.responses[action["ActionID"]] = action
-        self.transport.write(frame)
+    def order(self, name: str, action_id: str, frame: bytes, *, many: bool) -> "asyncio.Future[Any]":
+        self.transport.write(frame)  # before all else: the reply is read in a later round of the loop
+        # as_list: panoramisk guesses, wrongly for some; it may guess only where a list is due
+        action = Action({"Action": name, "ActionID": action_id}, as_list=None if many else False)
+        self.responses[action_id] = action
         replied: asyncio.Future[Any] = action.future
         return replied
 
@@ -107,7 +109,7 @@ class AmiLink:
     ) -> None:
         self._settings = settings
         self._on_event = on_event
-        self._id = uuid.uuid4()  # nobody else knows which actions are ours
+        self._id = str(uuid.uuid4())  # nobody else knows which actions are ours
         self._numbers = itertools.count(1)
         self._waiting: dict[str, asyncio.Future[Any]] = {}
         self._pinger: asyncio.Task[None] | None = None
@@ -152,21 +154,31 @@ class AmiLink:
     async def action(
         self, name: str, fields: Fields | None = None, *, many: bool = False, timeout_s: float | None = None
     ) -> Reply:
-        """Send an action once, and wait for its reply; with `many`, for its list of events too.
+        """`send`, and wait."""
+        return await self.send(name, fields, many=many, timeout_s=timeout_s)
 
-        Raises LinkError, SilenceError, RefusedError, and PortError for a field that may not be sent.
+    def send(
+        self, name: str, fields: Fields | None = None, *, many: bool = False, timeout_s: float | None = None
+    ) -> Coroutine[Any, Any, Reply]:
+        """The action leaves now, once. Await its reply; with `many`, its list of events too.
+
+        Raises LinkError, and PortError for a field that may not be sent; the reply LinkError, SilenceError,
+        RefusedError.
         """
         if self.lost.done():
             raise LinkError(f"no link to the switch: {self.lost.result()}", maybe_done=False)
         action_id = f"{self._id}-{next(self._numbers)}"
         frame = written(name, action_id, fields or {})
+        replied = self._session.protocol.order(name, action_id, frame, many=many)
         answered = self._waiting[action_id] = asyncio.get_running_loop().create_future()
-        # as_list: panoramisk guesses, wrongly for some; it may guess only where a list is due
-        action = Action({"Action": name, "ActionID": action_id}, as_list=None if many else False)
-        replied = self._session.protocol.order(action, frame)
         replied.add_done_callback(lambda done: _hand_over(done, answered))
+        return self._reply(name, action_id, answered, timeout_s or self._settings.action_timeout_s)
+
+    async def _reply(
+        self, name: str, action_id: str, answered: "asyncio.Future[Any]", timeout_s: float
+    ) -> Reply:
         try:
-            async with asyncio.timeout(timeout_s or self._settings.action_timeout_s):
+            async with asyncio.timeout(timeout_s):
                 got = await answered
         except TimeoutError:
             raise SilenceError(name) from None

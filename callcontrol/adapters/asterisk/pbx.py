@@ -7,8 +7,9 @@ import asyncio
 import contextlib
 import re
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -21,6 +22,7 @@ from callcontrol.adapters.asterisk.frames import Frame
 from callcontrol.adapters.asterisk.lamps import Lamps
 from callcontrol.adapters.asterisk.ledger import CallTrack, Ledger, LegTrack
 from callcontrol.adapters.asterisk.lines import Lines
+from callcontrol.adapters.asterisk.link import Reply
 from callcontrol.adapters.asterisk.session import Supervisor
 from callcontrol.adapters.asterisk.settings import AsteriskSettings
 from callcontrol.adapters.orders import Errands, RefusedError, SilenceError
@@ -193,26 +195,32 @@ class AsteriskPbx:
 
     # --- legs
 
-    async def ring(self, order: RingOrder) -> None:
+    def ring(self, order: RingOrder) -> Coroutine[Any, Any, None]:
         lead = originates.tellable(self._channels.address(order.lead))
         fields = originates.ring(order, self._settings, lead=lead)
-        leg = LegTrack(
-            order.leg.id,
-            order.transfer_id,
-            order.lead,
-            dialled=str(fields["Channel"]),
-            told_lead=lead,
-            by_answering=_by_answering(order.leg),
-            straight=order.straight,
-        )
-        self._ledger.add_leg(leg)
         try:
-            await self._channels.act("Originate", fields)
+            reply = self._channels.act("Originate", fields)
+        finally:
+            leg = LegTrack(
+                order.leg.id,
+                order.transfer_id,
+                order.lead,
+                dialled=str(fields["Channel"]),
+                told_lead=lead,
+                by_answering=_by_answering(order.leg),
+                straight=order.straight,
+            )
+            self._ledger.add_leg(leg)
+        return self._dialled(leg.id, reply)
+
+    async def _dialled(self, leg: ChannelId, reply: Awaitable[Reply]) -> None:
+        try:
+            await reply
         except RefusedError:
-            self._ledger.drop(leg.id)
+            self._ledger.drop(leg)
             raise
         except SilenceError:  # it may ring all the same, and nobody would take it
-            self._errands.send(self.hang_up(leg.id, Why.CANCELLED, answered=False))
+            self._errands.send(self.hang_up(leg, Why.CANCELLED, answered=False))
             raise
 
     async def hang_up(self, channel: ChannelId, why: Why, *, answered: bool) -> None:

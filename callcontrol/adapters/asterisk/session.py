@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 import structlog
 
@@ -37,11 +38,13 @@ class Supervisor:
     def linked(self) -> bool:
         return self._link is not None and not self._link.lost.done()
 
-    async def act(self, name: str, fields: Fields | None = None, *, many: bool = False) -> Reply:
-        """Raises PortError."""
+    def act(
+        self, name: str, fields: Fields | None = None, *, many: bool = False
+    ) -> Coroutine[Any, Any, Reply]:
+        """The action leaves now; await its reply. Both raise PortError."""
         if self._link is None:
             raise PortError("no link to the switch", retryable=True)
-        return await self._link.action(name, fields, many=many)
+        return self._link.send(name, fields, many=many)
 
     async def run(self, report: Callable[[Report], None]) -> None:
         """For ever. A switch that comes back within seconds is found again within two."""

@@ -5,7 +5,6 @@ that of the driver.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from functools import cache
 from typing import Any
 
@@ -37,22 +36,27 @@ class Driven:
     def each(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> int:
         """Run it for every one of the rows; how many rows it changed."""
         text, order = self._compiled(connection.dialect.name)
+        driver = _driver(connection)
         with _translated(connection, text):
-            cursor: Any = connection.connection.cursor()
-            with closing(cursor):
-                cursor.executemany(text, rows if order is None else [[row[n] for n in order] for row in rows])
-                changed: int = cursor.rowcount
+            if order is not None:
+                changed: int = driver.executemany(text, [[row[n] for n in order] for row in rows]).rowcount
+                return changed
+            with driver.cursor() as cursor:
+                cursor.executemany(text, rows)
+                changed = cursor.rowcount
                 return changed
 
     def _run(self, connection: Connection, given: dict[str, Any]) -> Any:
         text, order = self._compiled(connection.dialect.name)
-        driver: Any = (
-            connection.get_execution_options().get(DRIVER) or connection.connection.driver_connection
-        )
+        driver = _driver(connection)
         with _translated(connection, text):
             if order is not None:
                 return driver.execute(text, [given[name] for name in order])
             return driver.execute(text, given, binary=True)
+
+
+def _driver(connection: Connection) -> Any:
+    return connection.get_execution_options().get(DRIVER) or connection.connection.driver_connection
 
 
 class _translated:  # noqa: N801 - reads as a phrase

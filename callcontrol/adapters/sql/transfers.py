@@ -276,10 +276,10 @@ def _look(connection: Connection, request: Request, call: Call) -> tuple[_Seen, 
             "given_agent": None if given is None else given.assigned_agent_id,
         },
     )
-    seen = _Seen(*row[:_WIDTH])
-    if isinstance(seen.lead_fields, str):
-        seen = seen._replace(lead_fields=json.loads(seen.lead_fields))
-    return seen, row[_WIDTH:]
+    fields = row[_WIDTH - 1]
+    if isinstance(fields, str):
+        fields = {} if fields == "{}" else json.loads(fields)
+    return _Seen._make((*row[: _WIDTH - 1], fields)), row[_WIDTH:]
 
 
 def _settle(connection: Connection, seen: Any, request: Request) -> Lead:
