@@ -38,13 +38,11 @@ class Driven:
         text, order = self._compiled(connection.dialect.name)
         driver = _driver(connection)
         with _translated(connection, text):
-            if order is not None:
-                changed: int = driver.executemany(text, [[row[n] for n in order] for row in rows]).rowcount
-                return changed
-            with driver.cursor() as cursor:
-                cursor.executemany(text, rows)
-                changed = cursor.rowcount
-                return changed
+            cursor = driver.cursor()
+            cursor.executemany(text, rows if order is None else [[row[n] for n in order] for row in rows])
+            changed: int = cursor.rowcount
+            cursor.close()
+            return changed
 
     def _run(self, connection: Connection, given: dict[str, Any]) -> Any:
         text, order = self._compiled(connection.dialect.name)

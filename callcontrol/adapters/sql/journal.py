@@ -89,7 +89,7 @@ def append(connection: Connection, transfer_id: TransferId, entries: Sequence[En
     """
     if not entries:
         return True
-    added = _APPEND.each(connection, [_values(connection, transfer_id, entry) for entry in entries])
+    added = put(connection, rows_of(connection, transfer_id, entries))
     if added == len(entries):
         return True
     there = {entry.seq: entry for entry in entries_of(connection, transfer_id)}
@@ -100,6 +100,18 @@ def append(connection: Connection, transfer_id: TransferId, entries: Sequence[En
                 retryable=False,
             )
     return added > 0
+
+
+def rows_of(
+    connection: Connection, transfer_id: TransferId, entries: Iterable[Entry]
+) -> Sequence[dict[str, Any]]:
+    """The entries as the database has them."""
+    return [_values(connection, transfer_id, entry) for entry in entries]
+
+
+def put(connection: Connection, rows: Sequence[dict[str, Any]]) -> int:
+    """How many of the rows were not there yet."""
+    return _APPEND.each(connection, rows)
 
 
 def entries_of(connection: Connection, transfer_id: TransferId) -> tuple[Entry, ...]:

@@ -2,22 +2,18 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, Text, bindparam, func, insert, select
+from sqlalchemy import Connection, bindparam, select
 
-from callcontrol.adapters.sql import claims, hooks, journal, leads, outcomes, standings
+from callcontrol.adapters.sql import journal, leads
 from callcontrol.adapters.sql import schema as s
-from callcontrol.adapters.sql.directory import STATE, Memory, State, with_toggle
-from callcontrol.adapters.sql.driven import Driven
+from callcontrol.adapters.sql.directory import Memory, with_toggle
 from callcontrol.adapters.sql.facts import Facts
-from callcontrol.adapters.sql.instants import stored
 from callcontrol.adapters.sql.own_tables import NOTHING, Site
 from callcontrol.adapters.sql.roster import Known
-from callcontrol.core.escalation import TaskRules
-from callcontrol.core.hooks import requested
 from callcontrol.core.model import (
     AcceptBy,
     Agent,
@@ -39,10 +35,8 @@ from callcontrol.core.model import (
     TransferId,
 )
 from callcontrol.ports import (
-    ChannelBusyError,
     Entry,
     FactsOf,
-    First,
     KeyReusedError,
     NewLead,
     Request,
@@ -91,12 +85,6 @@ _PREPARE = select(
 _ALL = select(*_COLUMNS).select_from(_joined(s.transfer))
 _NEWEST = _ALL.order_by(s.transfer.c.requested_at.desc(), s.transfer.c.id).limit(bindparam("at_most"))
 _UNCLOSED = _ALL.where(s.transfer.c.closed_at.is_(None)).order_by(s.transfer.c.requested_at)
-_OPENED = (
-    *("id", "key", "fingerprint", "lead_id", "bot_id"),
-    *("lead_channel", "bot_channel", "pbx_started", "summary", "requested_at"),
-    *("pattern", "ring_timeout_s"),
-)
-_INSERT = Driven(lambda _: insert(s.transfer), _OPENED)
 
 
 def prepare(
@@ -109,10 +97,10 @@ def prepare(
         return _same(found, known, request)
     if found.found_lead != wanted and site.lead is None:
         raise UnknownError("lead", str(wanted))
-    return _bot(known, request.bot_id)
+    return bot_of(known, request.bot_id)
 
 
-def _of_key(connection: Connection, memory: Memory, request: Request) -> TransferRow:
+def of_key(connection: Connection, memory: Memory, request: Request) -> TransferRow:
     found = connection.execute(_PREPARE, {"sought": request.key, "wanted_lead": None}).one()
     return _same(found, memory.current(connection, found.version), request)
 
@@ -121,121 +109,6 @@ def _same(found: Any, known: Known, request: Request) -> TransferRow:
     if found.transfer_fingerprint != fingerprint(request):
         raise KeyReusedError
     return _row(found, known)
-
-
-class _Seen(NamedTuple):
-    """What opening a transfer must know first, in one look."""
-
-    version: int
-    toggle_seq: int
-    of_key: str | None
-    busy_with: str | None
-    assigned_available: bool | None
-    lead_id: str | None
-    lead_name: str
-    lead_phone: str
-    lead_email: str
-    lead_source: str
-    lead_assigned_agent_id: str | None
-    lead_fields: Any
-
-
-_WIDTH = len(_Seen._fields)
-
-
-def _opening(lead: Any) -> Select[Any]:
-    """Always one row: what is `_Seen`, then the standing of the lead's assigned agent."""
-    of_key = select(s.transfer.c.id).where(s.transfer.c.key == bindparam("key"))
-    live = select(s.transfer.c.id).where(
-        s.transfer.c.lead_channel == bindparam("channel"), s.transfer.c.closed_at.is_(None)
-    )
-    columns = {
-        **{column.name: column for column in (*STATE, *leads.LEAD_COLUMNS)},
-        "of_key": of_key.scalar_subquery(),
-        "busy_with": live.scalar_subquery(),
-        "assigned_available": s.agent.c.available,
-    }
-    seen = (columns[name].label(name) for name in _Seen._fields)
-    return select(*seen, *standings.COLUMNS).select_from(
-        s.directory.outerjoin(s.lead, s.lead.c.id == lead)
-        .outerjoin(
-            s.agent,
-            s.agent.c.id == func.coalesce(bindparam("given_agent"), s.lead.c.assigned_agent_id),
-        )
-        .outerjoin(s.agent_standing, s.agent_standing.c.agent_id == s.agent.c.id)
-    )
-
-
-_OPENING_BY_ID = Driven(lambda _: _opening(bindparam("lead", type_=Text)))
-_OPENING_BY_PHONE = Driven(
-    lambda _: _opening(
-        select(func.min(s.lead.c.id)).where(s.lead.c.phone == bindparam("lead")).scalar_subquery()
-    )
-)
-
-
-def open_transfer(
-    connection: Connection,
-    memory: Memory,
-    *,
-    transfer_id: TransferId,
-    request: Request,
-    call: Call,
-    now: datetime,
-    first: First,
-    site: Site = NOTHING,
-    rules: TaskRules,
-) -> TransferRow:
-    if site.lead is not None:
-        leads.put(connection, site.lead)
-    seen, assigned = _look(connection, request, call)
-    roster = memory.roster(connection, State(seen.version, seen.toggle_seq))
-    known = roster.known
-    if seen.of_key is not None:
-        return _of_key(connection, memory, request)
-    if seen.busy_with is not None:
-        raise ChannelBusyError(TransferId(seen.busy_with))
-    bot = _bot(known, request.bot_id)
-    lead = _settle(connection, seen, request)
-    _INSERT.count(
-        connection,
-        {
-            "id": transfer_id,
-            "key": request.key,
-            "fingerprint": fingerprint(request),
-            "lead_id": lead.id,
-            "bot_id": bot.id,
-            "lead_channel": call.lead,
-            "bot_channel": call.bot,
-            "pbx_started": call.pbx_started,
-            "summary": request.summary,
-            "requested_at": stored(connection.dialect, now),
-            "pattern": bot.pattern,
-            "ring_timeout_s": bot.ring_timeout_s,
-        },
-    )
-    row = TransferRow(
-        id=transfer_id,
-        key=request.key,
-        bot=bot,
-        lead=lead,
-        assigned=_assigned(known, lead, available=seen.assigned_available),
-        call=call,
-        summary=request.summary,
-        requested_at=now,
-    )
-    if memory.subscriptions:
-        hooks.emit(connection, memory, requested(transfer_id, bot, lead, now))
-    if request.hold_id:
-        claims.pass_on(connection, request.hold_id, transfer_id, now)
-    stands = None if request.hold_id else assigned
-    facts = Facts(connection, site.toggles(roster), bot, lead, now, assigned=stands)
-    written = first(row, facts)
-    for step in {record.step for record in written.legs}:
-        legs = [record.leg for record in written.legs if record.step is step]
-        claims.claim_all(connection, claims.claims_of(row.id, bot, legs, facts.pool_of(step), now))
-    outcomes.begin(connection, memory, written, rules)
-    return row
 
 
 def consult(
@@ -250,7 +123,7 @@ def consult(
     in_full: bool = False,
 ) -> T:
     roster = memory.roster(connection)
-    bot = _bot(roster.known, bot_id)
+    bot = bot_of(roster.known, bot_id)
     if isinstance(lead, NewLead):
         found: Lead | None = leads.as_kept(connection, lead)
     else:
@@ -258,37 +131,6 @@ def consult(
     if found is None:
         raise UnknownError("lead", str(lead))
     return look(bot, found, Facts(connection, site.toggles(roster), bot, found, now, in_full=in_full))
-
-
-def _look(connection: Connection, request: Request, call: Call) -> tuple[_Seen, Sequence[Any]]:
-    given = request.lead if isinstance(request.lead, NewLead) else None
-    by_phone = given is not None and given.phone != ""
-    if given is not None and by_phone and connection.dialect.name == "postgresql":
-        # Two at once must not both find that the phone is new.
-        connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(given.phone))))
-    look = _OPENING_BY_PHONE if by_phone else _OPENING_BY_ID
-    (row,) = look.rows(
-        connection,
-        {
-            "key": request.key,
-            "channel": call.lead,
-            "lead": request.lead if given is None else given.phone or None,
-            "given_agent": None if given is None else given.assigned_agent_id,
-        },
-    )
-    fields = row[_WIDTH - 1]
-    if isinstance(fields, str):
-        fields = {} if fields == "{}" else json.loads(fields)
-    return _Seen._make((*row[: _WIDTH - 1], fields)), row[_WIDTH:]
-
-
-def _settle(connection: Connection, seen: Any, request: Request) -> Lead:
-    stored = None if seen.lead_id is None else leads.lead_of(seen)
-    if isinstance(request.lead, NewLead):
-        return leads.keep(connection, stored, request.lead)
-    if stored is None:
-        raise UnknownError("lead", request.lead)
-    return stored
 
 
 def fingerprint(request: Request) -> str:
@@ -332,7 +174,7 @@ def _row(row: Any, known: Known) -> TransferRow:
         key=row.transfer_key,
         bot=known.bots.get(bot_id) or known.removed_bots[bot_id],
         lead=lead,
-        assigned=_assigned(known, lead, available=row.assigned_available),
+        assigned=assigned_of(known, lead, available=row.assigned_available),
         call=Call(
             lead=ChannelId(row.transfer_lead_channel),
             bot=None if row.transfer_bot_channel is None else ChannelId(row.transfer_bot_channel),
@@ -346,14 +188,14 @@ def _row(row: Any, known: Known) -> TransferRow:
     )
 
 
-def _bot(known: Known, bot_id: BotId) -> Bot:
+def bot_of(known: Known, bot_id: BotId) -> Bot:
     bot = known.bots.get(bot_id)
     if bot is None:
         raise UnknownError("bot", bot_id)
     return bot
 
 
-def _assigned(known: Known, lead: Lead, *, available: bool | None) -> Agent | None:
+def assigned_of(known: Known, lead: Lead, *, available: bool | None) -> Agent | None:
     """None also for an agent who is in the directory no more: nothing is sent to those."""
     agent = known.agents.get(lead.assigned_agent_id) if lead.assigned_agent_id is not None else None
     return None if agent is None else with_toggle(agent, available=bool(available))

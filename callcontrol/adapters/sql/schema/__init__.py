@@ -24,7 +24,14 @@ from callcontrol.adapters.sql.schema.routing import (
     rule,
     schedule_window,
 )
-from callcontrol.adapters.sql.schema.transfers import attempt, journal, kept_out, leg, transfer
+from callcontrol.adapters.sql.schema.transfers import (
+    attempt,
+    journal,
+    kept_out,
+    leg,
+    transfer,
+    transfer_in_brief,
+)
 
 VERSION_TABLE = "callcontrol_schema"  # not Alembic's own name: a database may be shared
 
@@ -57,4 +64,5 @@ __all__ = [
     "task_call",
     "task_note",
     "transfer",
+    "transfer_in_brief",
 ]

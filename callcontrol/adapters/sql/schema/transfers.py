@@ -43,6 +43,14 @@ transfer = Table(
     partial_index("uq_transfer_live_channel", "lead_channel", where="closed_at IS NULL", unique=True),
 )
 
+transfer_in_brief = Table(  # of a transfer just opened, until it and its journal are written out
+    "transfer_in_brief",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("transfer_id", Text, nullable=False),
+    Column("contents", Text, nullable=False),  # JSON: the transfer's columns, and the rows of its journal
+)
+
 journal = Table(
     "journal",
     metadata,

@@ -7,6 +7,7 @@ from functools import partial
 
 from callcontrol.adapters.sql import directory, resolving
 from callcontrol.adapters.sql.analytics import SqlStatistics
+from callcontrol.adapters.sql.in_brief import InBrief
 from callcontrol.adapters.sql.own_agents import Snapshot
 from callcontrol.adapters.sql.own_tables import NOTHING, OwnDatabase, OwnTables, Site
 from callcontrol.adapters.sql.runner import Batch, Runner
@@ -36,6 +37,7 @@ class Ground:
         `on_read`: called in a thread of the store's whenever the directory was read anew.
         """
         self._runner = Runner(url)
+        self._brief = InBrief()
         self._memory = directory.Memory(subscriptions, on_read)
         self._resolving = Batch(self._runner, partial(resolving.resolve, self._memory))
         self._own = None if own is None else OwnDatabase(own)

@@ -1,6 +1,7 @@
 """The `Store` port on SQLite or PostgreSQL."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -79,6 +80,8 @@ class SqlStore(SqlStaff, SqlTransfers, SqlTasks, SqlMessages, SqlCadence):
         await self._runner.read(checks.ping, self._memory)
 
     async def close(self) -> None:
+        with suppress(StoreError):  # else the next process does
+            await self._write_out()
         if self._own is not None:
             await self._own.close()
         await self._runner.close()
