@@ -41,6 +41,7 @@ log = structlog.get_logger(__name__)
 STORE_RETRY_S = (0.05, 0.2, 0.5, 1.0)  # then the last one again and again
 RESOLVE_TRIES = 4
 LET_RING_S = 0.004  # for so long a switch with an order to ring needs the processors, and a phone waits
+KEPT_WITHIN_S = 0.2  # else whoever asked is told before; a dialplan waits 2 s
 TOLD_OUTSIDE = (e.Phase.LOOKING, e.Phase.RINGING)  # besides the outcome: see core.hooks
 
 
@@ -166,13 +167,14 @@ class Conductor:
         """What else a request brings, once the phones ring."""
         if self._records:
             await asyncio.sleep(LET_RING_S)
+        keeping = asyncio.create_task(self._keep_legs())  # before others hear of it, and may look it up
+        await asyncio.wait((keeping,), timeout=KEPT_WITHIN_S)
         self.begun.set()
         observe(self._ports.observer, first.written, {})
         self._tell_others(first.commands, first.warnings)
         self._overview.prepare()
         self._spawn(self._check_lead())
-        if self._inbox.empty():  # else the turn that comes next does
-            await self._keep_legs()
+        await keeping
         self._in_turn = False
 
     async def _events(self) -> list[tuple[e.Event, float]]:

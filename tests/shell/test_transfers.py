@@ -1,10 +1,13 @@
 import asyncio
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
 
 from callcontrol.adapters.simulated import Behaviour
 from callcontrol.adapters.simulated.pbx import Does
+from callcontrol.adapters.sql import SqlStore
 from callcontrol.core.events import Phase
 from callcontrol.core.model import (
     All,
@@ -212,6 +215,43 @@ async def test_the_same_key_at_the_same_instant_is_one_transfer(tmp_path):
         call = at.pbx.call()
         answers = await asyncio.gather(*(at.asks(call, key="k") for _ in range(50)))
         assert len({transfer for _, transfer in answers}) == 1
+
+
+class Slow(SqlStore):
+    async def record(self, transition):
+        await asyncio.sleep(0.05)
+        await super().record(transition)
+
+
+async def test_whoever_has_been_answered_finds_the_transfer_in_the_database(tmp_path):
+    async with office(tmp_path, store_class=Slow, alice=ANSWERS) as at:
+        await at.store.ping()
+        _, transfer = await at.asks()
+        with closing(sqlite3.connect(tmp_path / "office.db")) as database:
+            assert database.execute("SELECT id FROM transfer").fetchall() == [(transfer,)]
+            assert database.execute("SELECT transfer_id FROM leg").fetchall() == [(transfer,)]
+
+
+class Stuck(SqlStore):
+    """A store that opens transfers, and then keeps nothing until it is freed."""
+
+    freed: asyncio.Event
+
+    async def record(self, transition):
+        await self.freed.wait()
+        await super().record(transition)
+
+
+async def test_a_database_that_is_stuck_keeps_nobody_waiting_who_asked(tmp_path):
+    async with office(tmp_path, store_class=Stuck, alice=ANSWERS) as at:
+        at.store.freed = asyncio.Event()
+        asking = asyncio.create_task(at.asks())
+        while not at.verbs("ring"):
+            await asyncio.sleep(0.001)
+        _, transfer = await asyncio.wait_for(asking, 1.5)  # a dialplan waits for two seconds
+        at.store.freed.set()
+        await at.passes(2)
+        assert (await at.legs(transfer))["alice"].joined_at is not None
 
 
 async def test_a_key_used_for_something_else_is_refused(tmp_path):
