@@ -8,7 +8,6 @@ keeps the next event waiting; what goes wrong with one comes back as an event.
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, partial
 from typing import Any
@@ -16,20 +15,15 @@ from typing import Any
 import structlog
 
 from callcontrol.core import events as e
-from callcontrol.core.followup import Word
 from callcontrol.core.model import Call, ChannelId, LegRecord, TransferId
 from callcontrol.core.transfer import State, Transfer
 from callcontrol.narration import Narration, replayed
+from callcontrol.outside import Ports
 from callcontrol.overview import Overview
 from callcontrol.ports import (
     ChannelUnknownError,
-    Clock,
     Entry,
-    Observer,
-    Pbx,
     PortError,
-    Speech,
-    Store,
     Timer,
     TransferRow,
     Transition,
@@ -43,20 +37,6 @@ RESOLVE_TRIES = 4
 LET_RING_S = 0.004  # for so long a switch with an order to ring needs the processors, and a phone waits
 KEPT_WITHIN_S = 0.2  # else whoever asked is told before; a dialplan waits 2 s
 TOLD_OUTSIDE = (e.Phase.LOOKING, e.Phase.RINGING)  # besides the outcome: see core.hooks
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ports:
-    """The outside, as a conductor needs it."""
-
-    pbx: Pbx
-    store: Store
-    speech: Speech | None
-    clock: Clock
-    word: Word
-    on_outcome: Callable[[], None]
-    on_phase: Callable[[], None]
-    observer: Observer
 
 
 async def orders_leave() -> None:
@@ -167,14 +147,14 @@ class Conductor:
         """What else a request brings, once the phones ring."""
         if self._records:
             await asyncio.sleep(LET_RING_S)
-        keeping = asyncio.create_task(self._keep_legs())  # before others hear of it, and may look it up
+        keeping = self._spawn(self._keep_legs())  # before others hear of it, and may look it up
         await asyncio.wait((keeping,), timeout=KEPT_WITHIN_S)
         self.begun.set()
         observe(self._ports.observer, first.written, {})
         self._tell_others(first.commands, first.warnings)
         self._overview.prepare()
         self._spawn(self._check_lead())
-        await keeping
+        await asyncio.wait((keeping,))
         self._in_turn = False
 
     async def _events(self) -> list[tuple[e.Event, float]]:
@@ -246,7 +226,9 @@ class Conductor:
                 return warnings
 
     async def _keep_legs(self) -> None:
-        """Write the rows of legs that only the journal tells of yet. Where it fails, the next turn does."""
+        """Write the rows of legs that only the journal tells of yet, and of the transfer if it has none. Where it fails,
+        the next turn does.
+        """
         if self._records != self._kept:
             written = Transition(transfer_id=self.id, entries=(), legs=tuple(self._records.values()))
             with contextlib.suppress(PortError):
@@ -319,10 +301,11 @@ class Conductor:
                 case e.ReturnLead(lead=lead, goto=goto):
                     self._spawn(self._try(self._ports.pbx.return_lead(lead, goto)))
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._reap)
+        return task
 
     def _reap(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from callcontrol.conductor import Ports
 from callcontrol.core.availability import state_of
 from callcontrol.core.model import Agent, AgentId, AgentState, Candidate
+from callcontrol.outside import Ports
 from callcontrol.ports import AgentAsked, AgentWish, ElsewhereError, PortError, UnknownError
 
 log = structlog.get_logger(__name__)

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
-from callcontrol.conductor import Ports
 from callcontrol.core import cleaning
 from callcontrol.core.model import AgentId, BotId, ChannelId, LeadId, TransferId
+from callcontrol.outside import Ports
 from callcontrol.ports import (
     ChannelBusyError,
     KeyReusedError,

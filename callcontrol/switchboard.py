@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from callcontrol.conductor import Conductor, Ports, orders_leave
+from callcontrol.conductor import Conductor, orders_leave
 from callcontrol.console import Console
 from callcontrol.core import events as e
 from callcontrol.core.callback import CallAnswered, CallBegan, CallEnded, CallReport
@@ -18,6 +18,7 @@ from callcontrol.core.model import Call, ChannelId, TransferId
 from callcontrol.core.transfer import UNDECIDED, State
 from callcontrol.dialplan import Dialplan
 from callcontrol.narration import Narration, Told, replayed
+from callcontrol.outside import Ports
 from callcontrol.ports import (
     AgentAsked,
     ChannelBusyError,

@@ -20,9 +20,7 @@ class Switch(ABC):
     """Follows the PBX's bridges, and finds the PBX's channel for a leg of the world. Channels go by unique id."""
 
     kind: PbxKind  # as in callcontrol's own configuration
-    keeps_registrations: (
-        bool  # over a restart; it then asks the phones again, within a minute or when told to
-    )
+    keeps_registrations: bool  # over a restart; it asks the phones again, within a minute or when told to
     outside: str  # the dial string of a number outside, there too
 
     def __init__(self, server: Server, watch: Watch) -> None:

@@ -151,13 +151,7 @@ class AmiLink:
         answer.cancel()
         raise LinkError(self.lost.result(), maybe_done=False)
 
-    async def action(
-        self, name: str, fields: Fields | None = None, *, many: bool = False, timeout_s: float | None = None
-    ) -> Reply:
-        """`send`, and wait."""
-        return await self.send(name, fields, many=many, timeout_s=timeout_s)
-
-    def send(
+    def action(
         self, name: str, fields: Fields | None = None, *, many: bool = False, timeout_s: float | None = None
     ) -> Coroutine[Any, Any, Reply]:
         """The action leaves now, once. Await its reply; with `many`, its list of events too.

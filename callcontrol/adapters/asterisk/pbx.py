@@ -200,7 +200,7 @@ class AsteriskPbx:
         fields = originates.ring(order, self._settings, lead=lead)
         try:
             reply = self._channels.act("Originate", fields)
-        finally:
+        finally:  # with no link too: the next survey looks at it
             leg = LegTrack(
                 order.leg.id,
                 order.transfer_id,

@@ -44,7 +44,7 @@ class Supervisor:
         """The action leaves now; await its reply. Both raise PortError."""
         if self._link is None:
             raise PortError("no link to the switch", retryable=True)
-        return self._link.send(name, fields, many=many)
+        return self._link.action(name, fields, many=many)
 
     async def run(self, report: Callable[[Report], None]) -> None:
         """For ever. A switch that comes back within seconds is found again within two."""

@@ -37,7 +37,9 @@ _WRITE_OUT = Driven(lambda dialect: insert_once(dialect, s.transfer), OPENED)
 
 
 class InBrief:
-    """Which of this process's transfers may not be written out yet. Some of them may be, or never were kept."""
+    """This process's transfers that may still be in brief. One that is not does no harm: there is nothing of it
+    to write out.
+    """
 
     def __init__(self) -> None:
         self._transfers: dict[TransferId, tuple[str, str]] = {}
