@@ -116,6 +116,15 @@ async def test_a_bot_that_dies_leaves_the_lead_to_the_agent(company: Site, lab: 
     assert lab.heard_between("lead", start + 0.4, start + 1.0) == {"alice"}
 
 
+async def test_a_bot_may_die_with_the_answer_to_its_request_in_hand(company: Site, lab: Lab):
+    call = await lab.call("lead")
+    transfer = await company.asks(call, bot="solo")
+    await call.bot.hang_up()
+    row = await company.outcome(transfer, limit_s=40)
+    assert isinstance(row.outcome, Connected)
+    await lab.wait_until(lambda: lab.heard_between("lead", time.time() - 0.4, time.time()) == {"alice"})
+
+
 async def test_the_dialplan_asks_waits_with_music_and_is_connected(company: Site, lab: Lab):
     await lab.phone("alice").will(Answer(after_s=1.5))
     call = await lab.call_app_bot("audiosocket_asks")

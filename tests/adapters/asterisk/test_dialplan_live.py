@@ -184,6 +184,7 @@ async def test_a_lead_whose_bot_dies_is_held_for_the_transfer_in_flight(
     await lab.phone("alice").will(Ring())
     leg = await desk.ring("alice", located, transfer_id)
     await desk.saw(e.LegRinging, leg.id)
+    await desk.variable_is(call.lead_channel, "CALLCONTROL_TRANSFER", transfer_id)
     await call.bot.hang_up()
     await desk.saw(e.BotHungUp, located.bot)
     await desk.hears("lead", {"moh"})
