@@ -146,6 +146,20 @@ def test_every_wait_has_an_end():
                 assert any(application == "sched_transfer" for application, _ in actions[:n])
 
 
+def test_nothing_is_said_that_an_order_may_answer_right_before_a_transfer():
+    """An order that meets a channel between two extensions is lost: FreeSWITCH executes the one it had looked up."""
+    stays = ("playback", "endless_playback", "play_and_get_digits", "hangup")
+    said = 0
+    for context in contexts().values():
+        for extension in context.iter("extension"):
+            applications = [action.attrib["application"] for action in extension.iter("action")]
+            for n in [n for n, application in enumerate(applications) if application == "event"]:
+                said += 1
+                then = next((a for a in applications[n:] if a in (*stays, "transfer")), "")
+                assert then != "transfer", extension.attrib["name"]
+    assert said > 5
+
+
 def test_what_check_looks_for_is_in_the_dialplan_and_in_the_users_rights():
     for name, extensions in _PLACES.items():
         known = {part for e in contexts()[name].iter("extension") for part in e.attrib["name"].split(", ")}

@@ -110,9 +110,10 @@ class Bench:
                 out.print(f"  {calls} calls up, {self.sizes.per_s:g} transfers a second: {way.name}")
                 first = way.name == HTTP and LIVE not in self.memory
                 samples = {n: self._sampler(n) for n in (LIVE, calls)} if first else None
-                rounds.append(
-                    await load.run(self.lab, self.seen, way, calls, per_s=self.sizes.per_s, at=samples)
-                )
+                done = await load.run(self.lab, self.seen, way, calls, per_s=self.sizes.per_s, at=samples)
+                for gap in done.gaps:
+                    out.print(f"    {gap}")
+                rounds.append(done)
                 await load.clear(self.lab, self.seen, self._settled)
         judged = figures.load_verdicts(rounds) if self.on_asterisk else [figures.lost_verdict(rounds)]
         self.found.add(figures.loaded(rounds, calls, self.sizes.per_s), *judged)

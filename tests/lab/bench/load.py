@@ -26,6 +26,7 @@ class Round:
     ask_to_ringing: list[float] = field(default_factory=list)
     answer_to_joined: list[float] = field(default_factory=list)
     behind: float = 0.0  # the longest that a trigger was late, the machine being too busy
+    gaps: list[str] = field(default_factory=list)  # what was not seen that should have been
 
     @property
     def lost(self) -> int:
@@ -80,7 +81,10 @@ def _measure(
     calls = {call.who: call for call in received_calls(lab.wire.sip, lab.wire.sip_port)}
     for phone, lead in pairs.items():
         call, joined_at = calls.get(phone), seen.joined(phone, lead)
+        if joined_at is None:
+            result.gaps.append(f"{phone} and its lead {lead} never came together")
         if call is None or call.ringing_at is None:
+            result.gaps.append(f"{phone} was not seen to ring, on the wire")
             continue
         result.ask_to_ringing.append(call.ringing_at - asked_at[lead])
         if joined_at is not None and call.answered_at is not None:
