@@ -28,6 +28,7 @@ from tests.lab.wire import Wire
 from tests.lab.world import Leg, LegHandle, PartyLine, World
 
 T = TypeVar("T")
+FAREWELL_S = 5.0  # a phone that was rung as the others hung up is picked up, and hears that the lead has gone
 AppBotKind = Literal["audiosocket", "agi", "audiosocket_asks"]
 APP_BOT_DIDS: dict[str, str] = {
     "audiosocket": parties.DID_AUDIOSOCKET,
@@ -297,13 +298,13 @@ class Lab:
     async def reset(self) -> Leftovers:
         """Everybody hangs up; behaviours back to default; a new recording begins.
 
-        Returns what was still on the PBX two seconds after the world had hung up, and which phones were not
-        registered; and mends both.
+        Returns what was still on the PBX when the world had hung up and nobody was being told goodbye any more,
+        and which phones were not registered; and mends both.
         """
         self.switch.thaw()
         await self._everyone_hangs_up()
         try:
-            await self.quiet(2.0)
+            await self.quiet(FAREWELL_S)
             channels: Sequence[str] = ()
         except TimeoutError:
             channels = await self.switch.channels()
