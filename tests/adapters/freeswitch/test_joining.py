@@ -165,6 +165,16 @@ async def test_a_bot_that_dies_after_an_agent_has_left_the_handoff_does_not_make
     assert not any("CALLCONTROL_CONNECTED=1" in command.rest for command in freeswitch.commands)
 
 
+async def test_a_lead_who_takes_the_bot_along_has_hung_up_first_whatever_the_order_of_the_events(
+    freeswitch: ScriptedFreeswitch, daemon: Daemon
+):
+    await watched(freeswitch, daemon)
+    await freeswitch.say(state(BOT, "HANGUP", Hangup_Cause="NORMAL_CLEARING"))
+    await freeswitch.say(state(LEAD, "HANGUP", Hangup_Cause="NORMAL_CLEARING"))
+    await daemon.saw(e.BotHungUp)
+    assert daemon.kinds() == [LinkUp, e.LeadHungUp, e.BotHungUp]
+
+
 async def test_an_agent_who_leaves_silences_the_announcement_which_is_not_told_as_said(
     freeswitch: ScriptedFreeswitch, daemon: Daemon
 ):
