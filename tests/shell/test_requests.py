@@ -4,13 +4,8 @@ from contextlib import closing
 
 import pytest
 
-from callcontrol.adapters.simulated import Behaviour
-from callcontrol.adapters.simulated.pbx import Does
 from callcontrol.adapters.sql import SqlStore
-from callcontrol.core.model import (
-    BotId,
-    LeadId,
-)
+from callcontrol.core.model import BotId, LeadId
 from callcontrol.ports import (
     ChannelBusyError,
     ChannelUnknownError,
@@ -21,10 +16,6 @@ from callcontrol.ports import (
     UnknownError,
 )
 from tests.shell.office import ANSWERS, directory, office
-
-BUSY = Behaviour(does=Does.BUSY, after_s=0.2)
-VOICEMAIL = Behaviour(does=Does.ANSWERS, after_s=2.0)
-ACCEPTS = Behaviour(does=Does.ANSWERS, after_s=2.0, presses_after_s=1.5)
 
 
 async def test_the_same_key_is_the_same_transfer(tmp_path):

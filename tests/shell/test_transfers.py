@@ -19,10 +19,7 @@ from callcontrol.core.model import (
     PoolId,
     Rule,
 )
-from callcontrol.ports import (
-    HandoffDone,
-    UnknownError,
-)
+from callcontrol.ports import HandoffDone, UnknownError
 from tests.adapters.store import people as p
 from tests.shell.office import ANSWERS, FRONT_DESK, MOBILE, SilentSpeech, agent, directory, office
 

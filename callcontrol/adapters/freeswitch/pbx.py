@@ -45,9 +45,7 @@ log = structlog.get_logger(__name__)
 
 CHANNEL_WITHIN_S = 2.0  # from an accepted originate to its channel
 POLL_S = 0.05
-LEAD_FIRST_S = (
-    0.05  # a lead who hangs up takes the bot along, and its own end may be told some 6 ms after the bot's
-)
+LEAD_FIRST_S = 0.05  # a lead who takes the bot along: its end may be told milliseconds after the bot's
 AFTER_BRIDGE = "s:XML:callcontrol-bot-gone"
 
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9 .:_-]+")

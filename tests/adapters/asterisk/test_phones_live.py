@@ -87,7 +87,7 @@ async def test_a_restart_of_the_switch_leaves_the_truth(desk: Desk, lab: Lab):
 
 async def test_a_change_is_known_within_milliseconds(desk: Desk, lab: Lab):
     """From the switch's own time stamp of the event until `line` says so."""
-    told: list[float] = []  # another connection than the one under test: may be later, or earlier
+    told: list[float] = []  # by a connection of the lab's, sooner or later than ours
 
     def listen(message: Message) -> None:
         of_alice = message["Event"] == "DeviceStateChange" and message["Device"] == "PJSIP/alice"
